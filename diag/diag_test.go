@@ -1,0 +1,93 @@
+package diag_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"testing"
+
+	"phasl/diag"
+)
+
+func TestListIsAnErrorOnlyIfItHoldsOne(t *testing.T) {
+	var l diag.List
+	l.Warnf("a.json", "X", "look", "odd value %d", 3)
+	if err := l.Err(); err != nil {
+		t.Fatalf("warnings alone: Err() = %v, want nil", err)
+	}
+	l.Errorf("b.json", "Y", "write 1.8", "%g is not a delay in seconds", 1800.0)
+	err := l.Err()
+	if err == nil {
+		t.Fatal("Err() = nil with an error in the list")
+	}
+	wrapped := fmt.Errorf("read dataset: %w", err)
+	got, ok := errors.AsType[diag.List](wrapped)
+	if !ok || len(got) != 1 || got[0].Field != "Y" {
+		t.Fatalf("AsType = %v, %v; want the one error", got, ok)
+	}
+	if want := "b.json: Y: 1800 is not a delay in seconds"; err.Error() != want {
+		t.Errorf("Error() = %q, want %q", err, want)
+	}
+	if len(l.Warnings()) != 1 || len(l.Errors()) != 1 {
+		t.Errorf("%d warnings, %d errors; want one of each", len(l.Warnings()), len(l.Errors()))
+	}
+}
+
+func TestCauseIsReachable(t *testing.T) {
+	l := diag.List{{File: "x", Found: "not there", Err: fs.ErrNotExist}}
+	if !errors.Is(l, fs.ErrNotExist) {
+		t.Error("errors.Is does not reach the cause")
+	}
+}
+
+func TestSort(t *testing.T) {
+	l := diag.List{{File: "b"}, {File: "a", Field: "z"}, {File: "a", Field: "c", Found: "2"}, {File: "a", Field: "c", Found: "1"}}
+	l.Sort()
+	var got string
+	for _, p := range l {
+		got += p.File + p.Field + p.Found + " "
+	}
+	if want := "ac1 ac2 az b "; got != want {
+		t.Errorf("order %q, want %q", got, want)
+	}
+}
+
+func TestJSONRoundTrip(t *testing.T) {
+	in := diag.Problem{Severity: diag.Warning, File: "f", Field: "g", Found: "h", Fix: "i"}
+	b, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"severity":"warning","file":"f","field":"g","found":"h","fix":"i"}`; string(b) != want {
+		t.Errorf("JSON %s, want %s", b, want)
+	}
+	var out diag.Problem
+	if err := json.Unmarshal(b, &out); err != nil || out != in {
+		t.Errorf("round trip %+v, %v", out, err)
+	}
+	if err := json.Unmarshal([]byte(`{"severity":"dire"}`), &out); err == nil {
+		t.Error("unknown severity accepted")
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"PostLabelingDelay", "LabelingDuration", "M0Type"}
+	for _, tt := range []struct {
+		word, want string
+		ok         bool
+	}{
+		{"PostlabellingDelay", "PostLabelingDelay", true},
+		{"LabelingDuraiton", "LabelingDuration", true}, // one swap
+		{"m0type", "M0Type", true},
+		{"EchoTime", "", false},
+	} {
+		got, ok := diag.Nearest(tt.word, names)
+		if ok != tt.ok || ok && got != tt.want {
+			t.Errorf("Nearest(%q) = %q, %v; want %q, %v", tt.word, got, ok, tt.want, tt.ok)
+		}
+	}
+	if _, ok := diag.Nearest("x", nil); ok {
+		t.Error("suggestion from no candidates")
+	}
+}
