@@ -41,11 +41,16 @@ func Rotation(r Vec) Affine {
 
 // Map returns a·p.
 func (a Affine) Map(p Vec) Vec {
-	return Vec{
-		a[0][0]*p[0] + a[0][1]*p[1] + a[0][2]*p[2] + a[0][3],
-		a[1][0]*p[0] + a[1][1]*p[1] + a[1][2]*p[2] + a[1][3],
-		a[2][0]*p[0] + a[2][1]*p[1] + a[2][2]*p[2] + a[2][3],
-	}
+	p[0], p[1], p[2] = a.move(p[0], p[1], p[2])
+	return p
+}
+
+// move is Map for inner loops: the compiler keeps numbers in registers, but
+// not arrays.
+func (a *Affine) move(x, y, z float64) (float64, float64, float64) {
+	return a[0][0]*x + a[0][1]*y + a[0][2]*z + a[0][3],
+		a[1][0]*x + a[1][1]*y + a[1][2]*z + a[1][3],
+		a[2][0]*x + a[2][1]*y + a[2][2]*z + a[2][3]
 }
 
 // Mul returns a∘b, the map that applies b first.
@@ -75,6 +80,7 @@ func (a Affine) Inverse() Affine {
 	if math.IsInf(d, 0) {
 		d = math.NaN()
 	}
+	d += 0 * (a[0][3] + a[1][3] + a[2][3]) // NaN if the shift is not finite
 	var b Affine
 	for i := range 3 {
 		for j := range 3 {

@@ -1,9 +1,6 @@
 package voxel
 
-import (
-	"fmt"
-	"math"
-)
+import "math"
 
 // A Grid is a box of voxels in the world.
 type Grid struct {
@@ -138,11 +135,4 @@ func (m *Image) Threshold(t float32) *Mask {
 		out.In[i] = v > t
 	}
 	return out
-}
-
-// mustMatch panics if a and b have different shapes: a caller's bug.
-func mustMatch(what string, a, b Grid) {
-	if a.Dim != b.Dim {
-		panic(fmt.Sprintf("voxel: %s: shapes %v and %v differ", what, a.Dim, b.Dim))
-	}
 }

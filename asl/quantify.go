@@ -1,0 +1,516 @@
+package asl
+
+import (
+	"fmt"
+	"math"
+
+	"phasl/bids"
+	"phasl/diag"
+	"phasl/internal/par"
+	"phasl/voxel"
+)
+
+// An Input holds the images of one quantification, all on the grid of the
+// series and none modified.
+type Input struct {
+	Series *voxel.Series // every volume of the run, realigned
+	M0     *voxel.Series // volumes of a separate M0 image, resampled to the grid; nil if there is none
+	M0TR   float64       // RepetitionTimePreparation of the separate M0 image [s]
+	Mask   *voxel.Mask   // the brain; nil: every voxel
+
+	// Tissue fractions, 0 to 1; nil if not known. The kinetic model mixes the
+	// relaxation and transit times of grey and white matter by them; without
+	// them it takes every voxel for grey matter.
+	Grey, White *voxel.Image
+
+	// What is known of single voxels, for the kinetic model; nil, or NaN in a
+	// voxel, to use the constants.
+	T1t *voxel.Image // T1 of tissue [s]
+	ATT *voxel.Image // transit time [s], for a single delay
+}
+
+// Volumes lists which volumes of the series were used, counted from 0.
+type Volumes struct {
+	Used     []int `json:"used"`
+	Excluded []int `json:"excluded"` // outliers, volumes without partner, and volumes of types not needed
+}
+
+// A Result is the outcome of [Quantify]. Images are on the grid of the series
+// and NaN where there is no value.
+type Result struct {
+	CBF   *voxel.Image // [Units]
+	CBFSE *voxel.Image // standard error of CBF [Units]; all NaN if the scan does not tell
+	ATT   *voxel.Image // fitted transit time [s]; nil if it was not fitted
+	ATTSE *voxel.Image // its standard error [s]; nil if it was not fitted
+
+	M0       *voxel.Image  // equilibrium magnetisation as used; nil for cbf input
+	DeltaM   *voxel.Image  // mean over all used pairs
+	DeltaMSE *voxel.Image  // its standard error, from the scatter of pairs at the same delay
+	DelayM   *voxel.Series // mean ΔM of each of Delays
+	PairM    *voxel.Series // ΔM of each of Pairs
+
+	Units       string // "mL/100g/min" or "arbitrary"
+	Model       Model
+	Equation    string // as it was solved, in words and symbols
+	Constants   Constants
+	Calibration M0Info
+	Delays      []Delay
+	Pairing     Pairing
+	Pairs       []Pair
+	Volumes     Volumes
+	Notes       []string // what a reader must know, such as the direction in which the model errs
+	AtBound     int      // voxels whose fitted transit time lies at an end of its range
+
+	gains [][]float32 // by delay: dCBF/dΔM of its mean, per voxel
+}
+
+// Units of CBF.
+const (
+	UnitsAbsolute = "mL/100g/min"
+	UnitsRelative = "arbitrary"
+)
+
+// Quantify computes perfusion from a series acquired by p. Faults of the data
+// are returned as a [diag.List]; warnings are in Result.Notes. Images on
+// different grids, or more or fewer volumes than p.Context, are the caller's
+// fault and panic.
+func Quantify(in Input, p Protocol, opt Options) (*Result, error) {
+	in.check(&p)
+	var l diag.List
+	model := chooseModel(&p, opt.Model, &l)
+	r := &Result{Model: model, Units: UnitsAbsolute, Pairing: opt.Pairing}
+	r.Constants = constants(&p, model, opt.Set, &l)
+	if err := l.Err(); err != nil {
+		return nil, err
+	}
+	mask := in.Mask
+	if mask == nil {
+		mask = voxel.NewMask(in.Series.Grid)
+		for n := range mask.In {
+			mask.In[n] = true
+		}
+	}
+
+	var alone []int
+	r.Pairs, alone, r.Delays = pairVolumes(&p, opt.Pairing)
+	r.PairM = subtract(in.Series, r.Pairs, p.CBFScale, opt.Workers)
+	flagOutliers(r.PairM, r.Pairs, len(r.Delays), mask, opt)
+	means, counts, variance, df := average(r.PairM, r.Pairs, len(r.Delays), opt.Workers)
+	r.DelayM = &voxel.Series{Grid: in.Series.Grid, Vols: means}
+	r.summarise(counts, variance, mask)
+
+	if model == ModelNone {
+		r.passThrough(counts, mask)
+	} else {
+		var m0 *voxel.Image
+		m0, r.Calibration = calibrate(&in, &p, r.Constants, opt, mask, &l)
+		if err := l.Err(); err != nil {
+			return nil, err
+		}
+		r.M0 = m0
+		if r.Calibration.Relative {
+			r.Units = UnitsRelative
+		}
+		s := &solver{in: &in, p: &p, r: r, opt: opt, counts: counts, variance: variance, df: df, mask: mask}
+		s.run()
+		if r.Calibration.Relative {
+			r.normalise(mask)
+		}
+	}
+	r.Volumes = usedVolumes(&p, r.Pairs, r.Calibration)
+	r.Equation = equation(&p, r)
+	r.notes(&p, alone, l)
+	return r, nil
+}
+
+func (in *Input) check(p *Protocol) {
+	if in.Series == nil || len(in.Series.Vols) != len(p.Context) {
+		panic("asl: Quantify: the series does not have one volume per entry of the context")
+	}
+	same := func(what string, g voxel.Grid) {
+		if g.Dim != in.Series.Dim {
+			panic(fmt.Sprintf("asl: Quantify: %s has shape %v, the series %v", what, g.Dim, in.Series.Dim))
+		}
+	}
+	if in.M0 != nil {
+		same("M0", in.M0.Grid)
+	}
+	if in.Mask != nil {
+		same("mask", in.Mask.Grid)
+	}
+	for _, m := range []*voxel.Image{in.Grey, in.White, in.T1t, in.ATT} {
+		if m != nil {
+			same("map", m.Grid)
+		}
+	}
+}
+
+// chooseModel settles ModelAuto and refuses what cannot be.
+func chooseModel(p *Protocol, want Model, l *diag.List) Model {
+	if p.IsCBF() {
+		if want != ModelAuto && want != ModelNone {
+			l.Warnf(p.File, "volume_type", "leave the model out", "the series brings CBF, so no model is applied")
+		}
+		return ModelNone
+	}
+	multi := p.MultiDelay()
+	if want == ModelNone || want == ModelAuto {
+		switch {
+		case multi:
+			want = ModelKinetic
+		case p.GEProduct:
+			want = ModelGE
+		default:
+			want = ModelWhitePaper
+		}
+	}
+	switch {
+	case want == ModelGE && !p.GEProduct:
+		l.Errorf(p.File, "Manufacturer", "use the model whitepaper or kinetic", "is not that of GE's 3D spiral product with deltam volumes, which the model ge is for")
+	case multi && want != ModelKinetic:
+		l.Errorf(p.File, "PostLabelingDelay", "use the kinetic model, which fits the transit time", "has %d different delays, and the white-paper equation is for one", len(p.Delays()))
+	case want == ModelKinetic && p.CutOffTechnique == "QUIPSS" && p.Labelling == PASL:
+		l.Errorf(p.File, "BolusCutOffTechnique", "use the model whitepaper", "is QUIPSS, whose saturation of tissue the kinetic model here does not describe")
+	}
+	return want
+}
+
+// summarise sets DeltaM and DeltaMSE.
+func (r *Result) summarise(counts []int, variance []float32, mask *voxel.Mask) {
+	g := r.PairM.Grid
+	r.DeltaM = &voxel.Image{Grid: g, Data: filled(g.Len())}
+	r.DeltaMSE = &voxel.Image{Grid: g, Data: filled(g.Len())}
+	total := 0
+	for _, c := range counts {
+		total += c
+	}
+	for n, inside := range mask.In {
+		if !inside {
+			continue
+		}
+		sum := 0.0
+		for d, c := range counts {
+			if c > 0 {
+				sum += float64(c) * float64(r.DelayM.Vols[d][n])
+			}
+		}
+		r.DeltaM.Data[n] = float32(sum / float64(total))
+		r.DeltaMSE.Data[n] = float32(math.Sqrt(float64(variance[n]) / float64(total)))
+	}
+}
+
+// passThrough takes CBF as the mean of the cbf volumes.
+func (r *Result) passThrough(counts []int, mask *voxel.Mask) {
+	r.CBF, r.CBFSE = r.DeltaM.Clone(), r.DeltaMSE.Clone()
+	gain := filled(r.CBF.Len())
+	for n, inside := range mask.In {
+		if inside {
+			gain[n] = 1
+		}
+	}
+	r.gains = [][]float32{gain}
+	r.DeltaM, r.DeltaMSE = nil, nil
+}
+
+// normalise scales relative perfusion so that its median in the brain is 1.
+func (r *Result) normalise(mask *voxel.Mask) {
+	m := voxel.Percentile(mask.Select(r.CBF.Data), 50)
+	if !(m > 0) {
+		return
+	}
+	for _, img := range [][]float32{r.CBF.Data, r.CBFSE.Data} {
+		for n := range img {
+			img[n] /= m
+		}
+	}
+	for _, g := range r.gains {
+		for n := range g {
+			g[n] /= m
+		}
+	}
+}
+
+func usedVolumes(p *Protocol, pairs []Pair, m0 M0Info) Volumes {
+	use := make([]bool, len(p.Context))
+	for _, pr := range pairs {
+		if pr.Used {
+			for _, c := range pr.Controls {
+				use[c] = true
+			}
+			if pr.Label >= 0 {
+				use[pr.Label] = true
+			}
+		}
+	}
+	for v, c := range p.Context {
+		if c == bids.M0Scan && m0.Type == "Included" || c == bids.Control && m0.Type == "Absent" && !m0.Relative && p.source() == bids.Control {
+			use[v] = true
+		}
+	}
+	out := Volumes{Used: []int{}, Excluded: []int{}}
+	for v, u := range use {
+		if u {
+			out.Used = append(out.Used, v)
+		} else {
+			out.Excluded = append(out.Excluded, v)
+		}
+	}
+	return out
+}
+
+// RegionSE returns the standard error of the mean CBF over voxels weighted by
+// weights (one per voxel, 0 outside the region), from the scatter of the
+// region's mean over pairs at the same delay. Unlike an average of CBFSE it
+// allows for noise that voxels share. The fit is linearised; a lack of fit of
+// the model does not count. NaN if no delay has two used pairs, if no weight
+// is positive, or if weights and voxels differ in number.
+func (r *Result) RegionSE(weights []float32) float64 {
+	if len(weights) != r.CBF.Len() || len(r.gains) == 0 {
+		return math.NaN()
+	}
+	total := 0.0
+	var at []int
+	for n, w := range weights {
+		if w > 0 && finite(float64(r.CBF.Data[n])) {
+			total += float64(w)
+			at = append(at, n)
+		}
+	}
+	if total == 0 {
+		return math.NaN()
+	}
+	// What each delay would contribute per unit of ΔM, to pool delays that have
+	// only one pair with the others.
+	size := make([]float64, len(r.gains))
+	count := make([]float64, len(r.gains))
+	mean := make([]float64, len(r.gains))
+	for d, g := range r.gains {
+		for _, n := range at {
+			size[d] += math.Abs(float64(weights[n] * g[n]))
+		}
+		size[d] /= total
+	}
+	value := make([]float64, len(r.Pairs))
+	for i, pr := range r.Pairs {
+		if !pr.Used {
+			continue
+		}
+		g, m := r.gains[pr.Delay], r.PairM.Vols[i]
+		for _, n := range at {
+			value[i] += float64(weights[n]) * float64(g[n]) * float64(m[n])
+		}
+		value[i] /= total
+		count[pr.Delay]++
+		mean[pr.Delay] += value[i]
+	}
+	var ss, df float64
+	for i, pr := range r.Pairs {
+		if pr.Used && count[pr.Delay] > 1 && size[pr.Delay] > 0 {
+			e := (value[i] - mean[pr.Delay]/count[pr.Delay]) / size[pr.Delay]
+			ss += e * e
+		}
+	}
+	variance := 0.0
+	for d, c := range count {
+		if c > 1 && size[d] > 0 {
+			df += c - 1
+		}
+	}
+	if df == 0 {
+		return math.NaN()
+	}
+	for d, c := range count {
+		if c > 0 {
+			variance += ss / df * size[d] * size[d] / c
+		}
+	}
+	return math.Sqrt(variance)
+}
+
+// solver applies the model voxel by voxel.
+type solver struct {
+	in       *Input
+	p        *Protocol
+	r        *Result
+	opt      Options
+	counts   []int
+	variance []float32
+	df       int
+	mask     *voxel.Mask
+
+	base   Kinetic // without T1t and Tau
+	delays []int   // those with used pairs
+	max    float64 // largest transit time [s]
+	fixed  float64 // flow in T1′ for relative perfusion [mL/g/s]
+}
+
+// relativeFlow is the flow taken in T1′ where perfusion has no scale
+// [mL/g/s]: 50 mL/100 g/min. The term is about a hundredth of 1/T1t.
+const relativeFlow = 50 * perfusionUnit
+
+func (s *solver) run() {
+	r, c := s.r, s.r.Constants
+	g := s.in.Series.Grid
+	blank := func() *voxel.Image { return &voxel.Image{Grid: g, Data: filled(g.Len())} }
+	r.CBF, r.CBFSE = blank(), blank()
+	r.gains = make([][]float32, len(r.Delays))
+	for d := range r.gains {
+		r.gains[d] = filled(g.Len())
+		if s.counts[d] > 0 {
+			s.delays = append(s.delays, d)
+		}
+	}
+	if s.p.MultiDelay() {
+		r.ATT, r.ATTSE = blank(), blank()
+	}
+	s.base = Kinetic{Labelling: s.p.Labelling, Alpha: c.Value(Efficiency), T1b: c.Value(BloodT1), Lambda: c.Value(Partition)}
+	if c.Has(SuppressionPerPulse) {
+		n := s.p.SuppressionPulses
+		if r.Model == ModelGE {
+			n = 1 // GE's value is for all pulses together
+		}
+		s.base.Alpha *= math.Pow(c.Value(SuppressionPerPulse), float64(n))
+	}
+	if r.Calibration.Relative {
+		s.fixed = relativeFlow
+	}
+	s.max = s.opt.maxATT()
+	latest := 0.0
+	for _, d := range s.delays {
+		_, t := s.timing(d, 0)
+		latest = math.Max(latest, t)
+	}
+	s.max = math.Min(s.max, latest-0.05)
+
+	bound := par.Sum(s.opt.Workers, g.Len(), 512, func(lo, hi int) float64 {
+		return s.chunk(lo, hi)
+	})
+	r.AtBound = int(bound)
+}
+
+// timing returns the kinetic model of delay d and the time since labelling
+// began at which a slice delayed by late [s] is read.
+func (s *solver) timing(d int, late float64) (Kinetic, float64) {
+	k, delay := s.base, s.r.Delays[d]
+	k.Tau = delay.LD
+	t := delay.PLD + late
+	if s.p.Labelling == PASL {
+		if !s.p.BolusCutOff {
+			k.Tau = s.r.Constants.Value(BolusDuration)
+		} else if s.p.CutOffTechnique == "QUIPSS" {
+			k.Tau += late
+		}
+	} else {
+		t += delay.LD
+	}
+	return k, t
+}
+
+// tissue returns T1t and the transit time of voxel n.
+func (s *solver) tissue(n int) (t1, att float64) {
+	c := s.r.Constants
+	t1 = c.Value(GreyT1)
+	single := c.Has(GreyTransit)
+	if single {
+		att = c.Value(GreyTransit)
+	}
+	if s.in.Grey != nil && s.in.White != nil {
+		g, w := float64(s.in.Grey.Data[n]), float64(s.in.White.Data[n])
+		if g >= 0 && w >= 0 && g+w > 0.05 {
+			t1 = (g*t1 + w*c.Value(WhiteT1)) / (g + w)
+			if single {
+				att = (g*att + w*c.Value(WhiteTransit)) / (g + w)
+			}
+		}
+	}
+	if s.in.T1t != nil && s.in.T1t.Data[n] > 0 {
+		t1 = float64(s.in.T1t.Data[n])
+	}
+	if single && s.in.ATT != nil && s.in.ATT.Data[n] >= 0 {
+		att = float64(s.in.ATT.Data[n])
+	}
+	return t1, att
+}
+
+// chunk solves voxels [lo, hi) and returns how many transit times lie at a
+// bound.
+func (s *solver) chunk(lo, hi int) (bound float64) {
+	q := &fitter{max: s.max, fixed: s.fixed}
+	for n := lo; n < hi; n++ {
+		m0 := float64(s.r.M0.Data[n])
+		if !s.mask.In[n] || !(m0 > 0) {
+			continue
+		}
+		i, j, k := s.in.Series.Coord(n)
+		late := s.p.sliceTime([3]int{i, j, k})
+		switch {
+		case s.p.MultiDelay():
+			if s.fitVoxel(q, n, m0, late) {
+				bound++
+			}
+		case s.r.Model == ModelKinetic:
+			s.kineticVoxel(n, m0, late)
+		default:
+			s.whitePaperVoxel(n, m0, late)
+		}
+	}
+	return bound
+}
+
+func (s *solver) whitePaperVoxel(n int, m0, late float64) {
+	k, _ := s.timing(0, late)
+	s.store(n, 0, k.WhitePaper(s.r.Delays[0].PLD+late)/m0)
+}
+
+// store sets CBF in voxel n for a linear model of one delay.
+func (s *solver) store(n, d int, gain float64) {
+	s.r.CBF.Data[n] = float32(gain * float64(s.r.DelayM.Vols[d][n]))
+	s.r.CBFSE.Data[n] = float32(math.Abs(gain) * float64(s.r.DeltaMSE.Data[n]))
+	s.r.gains[d][n] = float32(gain)
+}
+
+func (s *solver) kineticVoxel(n int, m0, late float64) {
+	k, t := s.timing(0, late)
+	var att float64
+	k.T1t, att = s.tissue(n)
+	f, slope := solveFlow(&k, float64(s.r.DelayM.Vols[0][n])/m0, att, t, s.fixed)
+	gain := slope / perfusionUnit / m0
+	s.store(n, 0, gain)
+	s.r.CBF.Data[n] = float32(f / perfusionUnit)
+}
+
+// fitVoxel fits flow and transit time in voxel n and reports whether the
+// latter is at a bound.
+func (s *solver) fitVoxel(q *fitter, n int, m0, late float64) bool {
+	t1, _ := s.tissue(n)
+	q.s = q.s[:0]
+	power := 0.0
+	for _, d := range s.delays {
+		k, t := s.timing(d, late)
+		k.T1t = t1
+		y := float64(s.r.DelayM.Vols[d][n]) / m0
+		power += y * y
+		q.s = append(q.s, sample{k: k, t: t, n: float64(s.counts[d]), y: y})
+	}
+	if !finite(power) {
+		return false
+	}
+	if power == 0 { // no difference at any delay: no flow, and no transit time
+		s.r.CBF.Data[n] = 0
+		return false
+	}
+	within := 0.0
+	if s.df > 0 {
+		within = float64(s.variance[n]) * float64(s.df) / (m0 * m0)
+	}
+	e := q.fit(within, s.df)
+	r := s.r
+	r.CBF.Data[n] = float32(e.f / perfusionUnit)
+	r.CBFSE.Data[n] = float32(e.seF / perfusionUnit)
+	r.ATT.Data[n] = float32(e.att)
+	r.ATTSE.Data[n] = float32(e.seATT)
+	for i, d := range s.delays {
+		r.gains[d][n] = float32(q.gains[i] / perfusionUnit / m0)
+	}
+	return e.bound
+}

@@ -1,0 +1,149 @@
+// Package cli is the command line of phasl: it reads flags, calls one function
+// of the pipeline, prints what came back, and chooses the exit code. It holds
+// no science.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+
+	"phasl/diag"
+)
+
+// Exit codes of the command.
+const (
+	ExitDone        = 0   // the work is done
+	ExitFault       = 1   // a fault of phasl or of the machine
+	ExitUsage       = 2   // the command line makes no sense
+	ExitInput       = 3   // the input has faults; they were printed
+	ExitInterrupted = 130 // stopped by the user; run again to carry on
+)
+
+const exitCodesHelp = "Exit codes: 0 done, 1 fault, 2 usage, 3 input faults, 130 interrupted."
+
+type grammar struct {
+	Run      runCmd      `cmd:"" help:"Process a BIDS dataset: raw scans to CBF maps, regions and reports."`
+	Quantify quantifyCmd `cmd:"" help:"Turn one ASL scan into a map of cerebral blood flow."`
+	Validate validateCmd `cmd:"" help:"Check a BIDS dataset and report every fault at once."`
+
+	Version kong.VersionFlag `help:"Print the version and exit." short:"V"`
+}
+
+// streams is where a command prints.
+type streams struct {
+	out io.Writer // results for people, and JSON
+	err io.Writer // progress and problems
+}
+
+// A helped signals that help or the version was printed and nothing is left
+// to do.
+type helped struct{ code int }
+
+// Run executes the command line args and returns the exit code. Results go to
+// stdout, progress and problems to stderr. When ctx is cancelled the work
+// stops at the next step and the code is [ExitInterrupted].
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case helped:
+			code = r.code
+		default:
+			fmt.Fprintf(stderr, "phasl: fault: %v\n%s", r, debug.Stack())
+			fmt.Fprintln(stderr, "This is a bug in phasl, not in your data. Please report it with the text above.")
+			code = ExitFault
+		}
+	}()
+	var g grammar
+	parser, err := kong.New(&g,
+		kong.Name("phasl"),
+		kong.Description("Pharmacological perfusion MRI, from raw ASL scans to numbers you can trust.\n\nStart with: phasl demo\n\n"+exitCodesHelp),
+		kong.Vars{"version": "phasl " + Version()},
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(helped{code}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, FlagsLast: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(streams{stdout, stderr}),
+	)
+	if err != nil {
+		panic(err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	kctx, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "phasl: %v\n", err)
+		verb := ""
+		var perr *kong.ParseError
+		if errors.As(err, &perr) && perr.Context.Command() != "" && perr.Context.Selected() != nil {
+			verb = " " + perr.Context.Selected().Name
+		}
+		fmt.Fprintf(stderr, "  fix: see 'phasl%s --help'\n", verb)
+		return ExitUsage
+	}
+	return exitCode(ctx, kctx.Run(), stderr)
+}
+
+// exitCode prints err for a person and returns the code for it.
+func exitCode(ctx context.Context, err error, stderr io.Writer) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return ExitDone
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		fmt.Fprintln(stderr, "phasl: interrupted; what is finished is kept, run the same command to carry on")
+		return ExitInterrupted
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "phasl: %s\n", usage.msg)
+		return ExitUsage
+	}
+	if l, ok := errors.AsType[diag.List](err); ok {
+		printProblems(stderr, l)
+		n := len(l.Errors())
+		fmt.Fprintf(stderr, "phasl: %d %s in the input\n", n, plural(n, "fault", "faults"))
+		return ExitInput
+	}
+	if p, ok := errors.AsType[*diag.Problem](err); ok {
+		printProblems(stderr, diag.List{p})
+		return ExitInput
+	}
+	fmt.Fprintf(stderr, "phasl: %v\n", err)
+	return ExitFault
+}
+
+// A usageError is a command line that parses but makes no sense.
+type usageError struct{ msg string }
+
+func (e usageError) Error() string { return e.msg }
+
+// printProblems prints each problem on a line and its fix on the next.
+func printProblems(w io.Writer, l diag.List) {
+	for _, p := range l {
+		fmt.Fprintf(w, "%s: %s\n", p.Severity, p.Error())
+		if p.Fix != "" {
+			fmt.Fprintf(w, "  fix: %s\n", p.Fix)
+		}
+	}
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// Version returns the version of the module the binary was built from, or
+// "devel" when it was built from a working tree without one.
+func Version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "devel"
+}

@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"phasl/internal/pipeline"
+)
+
+// analysisFlags are the settings that change numbers, shared by run and
+// quantify.
+type analysisFlags struct {
+	Model    string             `enum:"auto,whitepaper,kinetic,ge" default:"auto" group:"Perfusion" help:"Model: auto (kinetic for several delays, the vendor's equation for GE product scans, white paper otherwise), whitepaper, kinetic, ge."`
+	Set      []string           `name:"set" placeholder:"FIELD=VALUE" sep:"none" group:"Perfusion" help:"Give a BIDS field that the sidecars lack or have wrong, e.g. LabelingDuration=1.8 (repeatable). The report says so."`
+	Constant map[string]float64 `name:"constant" placeholder:"NAME=VALUE" mapsep:"none" group:"Perfusion" help:"Set a constant of the model, e.g. BloodT1=1.65 (repeatable); an unknown name prints them all."`
+	M0Scale  float64            `name:"m0-scale" placeholder:"X" group:"Perfusion" help:"Factor applied to M0 before division; for GE product scans it replaces 32 x NEX."`
+	RawM0    bool               `name:"raw-m0" group:"Perfusion" help:"Divide by M0 voxel by voxel as it is, without smoothing it."`
+	Outliers string             `enum:"exclude,keep" default:"exclude" group:"Perfusion" help:"What to do with pairs found to be outliers: exclude, keep (and only flag)."`
+	Seed     uint64             `default:"1" group:"Running" help:"Seed of everything random."`
+	Workers  int                `default:"0" group:"Running" help:"Threads; 0: one per CPU. Does not change the result."`
+}
+
+func (f analysisFlags) settings() pipeline.Settings {
+	return pipeline.Settings{
+		Model: f.Model, Overrides: f.Set, Constants: f.Constant, M0Scale: f.M0Scale, RawM0: f.RawM0,
+		KeepOutliers: f.Outliers == "keep", Seed: f.Seed, Workers: f.Workers,
+	}
+}
+
+// spaceFlags say where standard space is.
+type spaceFlags struct {
+	Template     string   `type:"existingfile" placeholder:"FILE" group:"Standard space" help:"T1w template image (NIfTI) that defines the standard space."`
+	TemplateMask string   `type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Brain mask of the template; found beside it if named as FSL or TemplateFlow do, else computed."`
+	Space        string   `placeholder:"NAME" group:"Standard space" help:"Name of the template's space for file names; taken from the template's file name if that says it."`
+	Atlas        string   `type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Label image (NIfTI) in the template's space."`
+	Labels       string   `type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Label table of the atlas (_dseg.tsv); found beside it if named so."`
+	Region       []string `placeholder:"NAME=A+B" sep:"none" group:"Standard space" help:"Join atlas labels to a region, e.g. sgACC=ACC_sub_L+ACC_sub_R (repeatable)."`
+	MinCoverage  float64  `default:"0.5" group:"Standard space" help:"Share of a region that must have been scanned for its value to count."`
+}
+
+func (f spaceFlags) standard() pipeline.Standard {
+	return pipeline.Standard{Template: f.Template, TemplateMask: f.TemplateMask, Space: f.Space,
+		Atlas: f.Atlas, Labels: f.Labels, Regions: f.Region, MinCoverage: f.MinCoverage}
+}

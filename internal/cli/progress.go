@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"phasl/internal/pipeline"
+)
+
+// progress shows how far the work is: one line that rewrites itself on a
+// terminal, one plain line per step elsewhere. Its methods may be called from
+// several goroutines.
+type progress struct {
+	w     io.Writer
+	tty   bool
+	width int
+
+	mu    sync.Mutex
+	start time.Time
+	drawn bool // a line without its newline stands on the terminal
+	last  time.Time
+}
+
+func newProgress(w io.Writer) *progress {
+	p := &progress{w: w, start: time.Now()}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		p.tty = true
+		p.width, _, _ = term.GetSize(int(f.Fd()))
+	}
+	return p
+}
+
+// show draws one event.
+func (p *progress) show(e pipeline.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	elapsed := time.Since(p.start).Seconds()
+	if !p.tty {
+		if e.Fraction == 0 { // a step begins; its inner progress would only fill a log
+			fmt.Fprintf(p.w, "[%6.1f s] %d/%d %s: %s\n", elapsed, e.Done+1, e.Total, e.Unit, e.Step)
+		}
+		return
+	}
+	if p.drawn && e.Fraction > 0 && time.Since(p.last) < 80*time.Millisecond {
+		return
+	}
+	const cells = 24
+	done := (float64(e.Done) + e.StepsDone) / float64(max(e.Total, 1))
+	full := int(done * cells)
+	line := fmt.Sprintf("%s%s %3.0f%%  %s: %s  %.0f s", strings.Repeat("█", full), strings.Repeat("░", cells-full), 100*done, e.Unit, e.Step, elapsed)
+	if r := []rune(line); p.width > 1 && len(r) >= p.width {
+		line = string(r[:p.width-1])
+	}
+	fmt.Fprint(p.w, "\r\x1b[K", line)
+	p.drawn, p.last = true, time.Now()
+}
+
+// end leaves the terminal on a fresh line.
+func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.drawn {
+		fmt.Fprint(p.w, "\r\x1b[K")
+		p.drawn = false
+	}
+}

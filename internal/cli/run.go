@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+
+	"phasl/diag"
+	"phasl/internal/pipeline"
+)
+
+type runCmd struct {
+	BIDSDir string `arg:"" name:"bids-dir" help:"BIDS dataset." placeholder:"BIDS_DIR"`
+	OutDir  string `arg:"" name:"out-dir" help:"Folder for the derivatives; made if it is not there." placeholder:"OUT_DIR"`
+	Level   string `arg:"" enum:"participant" help:"Level of analysis: participant."`
+
+	ParticipantLabel []string `name:"participant-label" placeholder:"LABEL" group:"Selection" help:"Only these participants, without sub- (several: separated by commas, or repeat the flag)."`
+	SessionLabel     []string `name:"session-label" placeholder:"LABEL" group:"Selection" help:"Only these sessions, without ses-."`
+	SkipFaulty       bool     `name:"skip-faulty" group:"Selection" help:"Process the scans without faults although others have some. The exit code is 3 all the same."`
+	WorkDir          string   `name:"work-dir" short:"w" placeholder:"DIR" group:"Running" help:"Folder for the records that let a rerun carry on (default OUT_DIR/.phasl)."`
+	spaceFlags
+	analysisFlags
+	jsonFlag
+}
+
+func (runCmd) Help() string {
+	return `Motion correction, brain mask, calibration, CBF and (with several delays)
+transit time, registration to the T1w image and the template, regional values,
+quality, and one HTML report per participant. Follows the BIDS-App command line.
+A run that was stopped carries on where it was: start it again.
+
+Example:
+  phasl run my_dataset out participant \
+      --template tpl-MNI152NLin6Asym_T1w.nii.gz --atlas atlas-AAL3_dseg.nii.gz
+
+` + exitCodesHelp
+}
+
+// Run processes the dataset and prints a summary.
+func (c *runCmd) Run(ctx context.Context, s streams) error {
+	prog := newProgress(s.err)
+	cfg := pipeline.Config{
+		BIDSDir: c.BIDSDir, OutDir: c.OutDir, WorkDir: c.WorkDir, SkipFaulty: c.SkipFaulty,
+		Participants: trimAll(c.ParticipantLabel, "sub-"), Sessions: trimAll(c.SessionLabel, "ses-"),
+		Settings: c.settings(), Standard: c.standard(), Version: Version(), Progress: prog.show,
+	}
+	res, err := pipeline.Run(ctx, cfg)
+	prog.end()
+	if err != nil {
+		return err
+	}
+	if err := c.write(s, res); err != nil {
+		return err
+	}
+	printProblems(s.err, res.Problems.Warnings())
+	summariseRun(c.summary(s), res)
+	var faults diag.List
+	for _, f := range res.Failed {
+		faults = append(faults, f.Problems.Errors()...)
+	}
+	return faults.Err()
+}
+
+// trimAll removes prefix from each label, as people often give it with the
+// label although BIDS-Apps want it without.
+func trimAll(labels []string, prefix string) []string {
+	out := make([]string, len(labels))
+	for i, l := range labels {
+		out[i] = strings.TrimPrefix(l, prefix)
+	}
+	return out
+}
+
+func summariseRun(w io.Writer, res *pipeline.RunResult) {
+	rows := [][]string{{"scan", "GM CBF", "WM CBF", "units", "QEI", "FD max", "volumes", "flags"}}
+	for _, p := range res.Participants {
+		for _, sc := range p.Scans {
+			rows = append(rows, scanRow(sc))
+		}
+	}
+	if len(rows) > 1 {
+		table(w, rows)
+	}
+	flags := 0
+	for _, p := range res.Participants {
+		for _, sc := range p.Scans {
+			for _, f := range sc.Flags {
+				if flags == 0 {
+					fmt.Fprintln(w, "\nTo look at:")
+				}
+				flags++
+				fmt.Fprintf(w, "  %s: %s\n    %s\n", scanName(sc), f.Found, f.Look)
+			}
+		}
+	}
+	if n := len(res.Kept); n > 0 {
+		fmt.Fprintf(w, "\n%d %s finished by an earlier run and kept\n", n, plural(n, "participant was", "participants were"))
+	}
+	fmt.Fprintf(w, "\nReport:  %s\nRegions: %s\n", filepath.Join(res.Output, "index.html"), filepath.Join(res.Output, "regions.tsv"))
+	if len(res.Failed) > 0 {
+		fmt.Fprintf(w, "Not processed: %d (see above)\n", len(res.Failed))
+	}
+}
+
+func scanName(sc pipeline.ScanResult) string {
+	return strings.TrimSuffix(strings.TrimSuffix(filepath.Base(sc.Scan), ".gz"), ".nii")
+}
+
+func scanRow(sc pipeline.ScanResult) []string {
+	q := sc.Quality
+	used := len(sc.Volumes.Used)
+	return []string{scanName(sc), num(q.GMCBF, 1), num(q.WMCBF, 1), sc.Units, num(q.QEI, 2), num(q.FDMax, 2),
+		fmt.Sprintf("%d of %d", used, used+len(sc.Volumes.Excluded)), fmt.Sprint(len(sc.Flags))}
+}
+
+// num prints a number with the given decimals, and "n/a" for a missing one.
+func num(n pipeline.Number, decimals int) string {
+	if f := float64(n); !math.IsNaN(f) && !math.IsInf(f, 0) {
+		return fmt.Sprintf("%.*f", decimals, f)
+	}
+	return "n/a"
+}

@@ -1,0 +1,163 @@
+package pipeline
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"phasl/internal/atomicfile"
+)
+
+// A record says that one participant is finished: what went in (Key), what
+// came out (Outputs), and the numbers that tables over participants need. It
+// is written last, so that a participant without a valid record is done anew.
+type record struct {
+	Key     string            `json:"key"`
+	Outputs map[string]string `json:"outputs"` // path relative to the output folder → SHA-256
+	Result  ParticipantResult `json:"result"`
+}
+
+// recordPath returns where the record of a participant lies.
+func recordPath(work, participant string) string {
+	return filepath.Join(work, "participants", "sub-"+participant+".json")
+}
+
+// readRecord returns the record of a participant if it has the key wanted and
+// every output is still what was written.
+func readRecord(work, out, participant, key string) (*record, bool) {
+	b, err := os.ReadFile(recordPath(work, participant))
+	if err != nil {
+		return nil, false
+	}
+	var r record
+	if json.Unmarshal(b, &r) != nil || r.Key != key {
+		return nil, false
+	}
+	for name, want := range r.Outputs {
+		if got, err := hashFile(filepath.Join(out, name)); err != nil || got != want {
+			return nil, false
+		}
+	}
+	return &r, true
+}
+
+// writeRecord hashes the outputs and writes the record.
+func writeRecord(work, out string, r record, outputs []string) error {
+	r.Outputs = map[string]string{}
+	for _, name := range outputs {
+		sum, err := hashFile(filepath.Join(out, name))
+		if err != nil {
+			return fmt.Errorf("check output: %w", err)
+		}
+		r.Outputs[filepath.ToSlash(name)] = sum
+	}
+	return atomicfile.Write(recordPath(work, r.Result.Participant), func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", " ")
+		return enc.Encode(r)
+	})
+}
+
+// allRecords returns the results of every finished participant, by label, so
+// that tables also hold those whom another process did.
+func allRecords(work string) ([]ParticipantResult, error) {
+	names, err := filepath.Glob(filepath.Join(work, "participants", "sub-*.json"))
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	var out []ParticipantResult
+	for _, n := range names {
+		b, err := os.ReadFile(n)
+		if err != nil {
+			return nil, err
+		}
+		var r record
+		if err := json.Unmarshal(b, &r); err != nil {
+			return nil, fmt.Errorf("read %s (remove it to have the participant done again): %w", n, err)
+		}
+		out = append(out, r.Result)
+	}
+	return out, nil
+}
+
+func hashFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// A keyer digests everything that can change a participant's numbers.
+type keyer struct {
+	h   hash.Hash
+	err error
+}
+
+func newKeyer() *keyer { return &keyer{h: sha256.New()} }
+
+// text adds a named value.
+func (k *keyer) text(name, value string) {
+	fmt.Fprintf(k.h, "%s\x00%d\x00%s\x00", name, len(value), value)
+}
+
+// file adds a named file by its content; an empty path counts as "none".
+func (k *keyer) file(name, path string) {
+	if path == "" {
+		k.text(name, "")
+		return
+	}
+	sum, err := hashFile(path)
+	if err != nil && k.err == nil {
+		k.err = err
+	}
+	k.text(name, sum)
+}
+
+func (k *keyer) sum() (string, error) { return hex.EncodeToString(k.h.Sum(nil)), k.err }
+
+// executable is the digest of the running program: another program may
+// compute other numbers, so it does not reuse this one's.
+var executable = sync.OnceValues(func() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find own program file: %w", err)
+	}
+	return hashFile(path)
+})
+
+// sweep removes what killed writers left in dir and below: temporary files
+// older than since. Younger ones may belong to another running process.
+func sweep(dir string, since time.Time) error {
+	return filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if os.IsNotExist(err) {
+			return nil
+		}
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if ok, _ := filepath.Match(atomicfile.TempPattern, d.Name()); !ok || !strings.HasPrefix(d.Name(), ".") {
+			return nil
+		}
+		if info, err := d.Info(); err == nil && info.ModTime().Before(since) {
+			os.Remove(p)
+		}
+		return nil
+	})
+}

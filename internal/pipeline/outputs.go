@@ -1,0 +1,262 @@
+package pipeline
+
+import (
+	"io"
+	"math"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"phasl/asl"
+	"phasl/bids"
+	"phasl/internal/atomicfile"
+	"phasl/nifti"
+	"phasl/register"
+	"phasl/voxel"
+)
+
+// summarise fills the part of the outcome that does not name files.
+func (s *scan) summarise() {
+	r := s.result
+	o := &s.outcome
+	o.Scan, o.Entities, o.Phase = s.in.Path, map[string]string{}, s.in.ScansRow["phase"]
+	for k, v := range s.in.Entities {
+		if k != "sub" {
+			o.Entities[k] = v
+		}
+	}
+	o.Units = r.Units
+	o.Model, o.Equation, o.Notes = r.Model.String(), r.Equation, r.Notes
+	o.M0 = M0Result{Type: r.Calibration.Type, Source: r.Calibration.Source}
+	o.Volumes = VolumesResult{Used: r.Volumes.Used, Excluded: r.Volumes.Excluded}
+	q := s.quality
+	o.Quality = QualityResult{GMCBF: Number(q.GreyCBF), WMCBF: Number(q.WhiteCBF), GMWMRatio: Number(q.Ratio), SCoV: Number(q.SpatialCoV),
+		TSNR: Number(q.TSNR), NegativeGMFraction: Number(q.NegativeFraction), QEI: Number(q.QEI), FDMean: Number(q.FDMean), FDMax: Number(q.FDMax)}
+	o.TissueSource = s.tissuesFrom
+	o.Constants = map[string]float64{}
+	for _, c := range r.Constants {
+		o.Constants[c.Name] = c.Value
+	}
+	o.ConstantDetails = r.Constants
+	o.Flags = append([]asl.Flag{}, s.flags...)
+	for _, st := range s.steps {
+		if !st.OK {
+			o.Flags = append(o.Flags, asl.Flag{Code: "step", Found: st.Step + ": " + st.Detail, Look: "look at the picture of this step in the report; values that depend on it may be missing or wrong"})
+		}
+	}
+	o.Steps = s.steps
+	o.Regions, o.SESource = s.regions, s.seSource
+	o.Problems = s.problems
+	for name, f := range s.in.Sidecar.Fields {
+		if f.File == "--set" {
+			o.Overrides = append(o.Overrides, name)
+		}
+	}
+	slices.Sort(o.Overrides)
+	o.Files = map[string]string{}
+}
+
+// A sink writes files of one scan below the output folder and remembers them.
+type sink struct {
+	w        *worker
+	dir      string // relative to the output folder, with slashes
+	entities bids.Entities
+	err      error
+}
+
+func (w *worker) sink(e bids.Entities, datatype string) *sink {
+	dir := "sub-" + e["sub"]
+	if e["ses"] != "" {
+		dir = path.Join(dir, "ses-"+e["ses"])
+	}
+	return &sink{w: w, dir: path.Join(dir, datatype), entities: e}
+}
+
+// file writes one file with put and returns its name relative to the output
+// folder. After a failure it does nothing; see sink.err.
+func (k *sink) file(suffix, ext string, put func(path string) error, pairs ...string) string {
+	name := path.Join(k.dir, bids.Name(k.entities.With(pairs...), suffix, ext))
+	if k.err == nil {
+		k.err = put(filepath.Join(k.w.c.OutDir, filepath.FromSlash(name)))
+		k.w.outputs = append(k.w.outputs, name)
+	}
+	return name
+}
+
+// image writes an image and its sidecar.
+func (k *sink) image(m *voxel.Image, suffix string, meta map[string]any, pairs ...string) string {
+	name := k.file(suffix, ".nii.gz", func(p string) error { return nifti.WriteImage(p, m, nifti.Options{}) }, pairs...)
+	k.file(suffix, ".json", func(p string) error { return bids.WriteJSON(p, meta) }, pairs...)
+	return name
+}
+
+func (k *sink) transform(t voxel.Affine, from, to string) string {
+	return k.file("xfm", ".txt", func(p string) error {
+		return atomicfile.Write(p, func(w io.Writer) error { return writeITK(w, t) })
+	}, "from", from, "to", to, "mode", "image")
+}
+
+// writeScan writes the derivatives of one scan.
+func (w *worker) writeScan(s *scan) error {
+	r, o := s.result, &s.outcome
+	k := w.sink(s.in.Entities, "perf")
+	meta := func(units, what string) map[string]any {
+		return map[string]any{"Description": what, "Units": units, "Sources": []string{"bids:raw:" + s.in.Path}}
+	}
+	cbf := meta(r.Units, "Cerebral blood flow")
+	if r.Units == asl.UnitsRelative {
+		cbf["Description"] = "Relative perfusion: there was no M0 to calibrate by; scaled to a median of 1 in the brain"
+	}
+	cbf["Model"], cbf["Equation"], cbf["Constants"] = o.Model, o.Equation, o.ConstantDetails
+	cbf["M0"], cbf["Volumes"], cbf["Notes"] = r.Calibration.Source, o.Volumes, o.Notes
+	cbf["Delays"] = delaysJSON(r.Delays)
+	if len(o.Overrides) > 0 {
+		cbf["SetByUser"] = o.Overrides
+	}
+	o.CBFFile = k.image(r.CBF, "cbf", cbf)
+	o.Files["cbf"] = o.CBFFile
+	o.Files["cbf_se"] = k.image(r.CBFSE, "cbf", meta(r.Units, "Standard error of cerebral blood flow; NaN where the scan does not tell"), "desc", "standarderror")
+	if r.ATT != nil {
+		att := meta("s", "Arterial transit time")
+		att["Equation"], att["Constants"] = o.Equation, o.ConstantDetails
+		name := k.image(r.ATT, "att", att)
+		o.ATTFile, o.Files["att"] = &name, name
+		o.Files["att_se"] = k.image(r.ATTSE, "att", meta("s", "Standard error of arterial transit time"), "desc", "standarderror")
+	}
+	if r.DeltaM != nil {
+		o.Files["deltam"] = k.image(r.DeltaM, "deltam", meta("scanner units", "Mean difference control − label"), "desc", "mean")
+	}
+	if r.M0 != nil && !r.Calibration.Relative {
+		m := meta("scanner units", "Equilibrium magnetisation of tissue as it divided ΔM")
+		m["Calibration"] = calibrationJSON(r.Calibration)
+		o.Files["m0"] = k.image(r.M0, "m0scan", m, "desc", "calibrated")
+	}
+	o.Files["mask"] = k.file("mask", ".nii.gz", func(p string) error { return nifti.WriteMask(p, s.mask, nifti.Options{}) }, "desc", "brain")
+	if s.tissues != nil {
+		for _, t := range []struct {
+			label string
+			m     *voxel.Image
+		}{{"GM", s.tissues.GM}, {"WM", s.tissues.WM}, {"CSF", s.tissues.CSF}} {
+			o.Files["probseg_"+t.label] = k.image(t.m, "probseg", meta("1", "Fraction of the voxel that is "+t.label+", from "+s.tissuesFrom), "label", t.label)
+		}
+	}
+	if s.onAnatomy {
+		o.Files["asl_to_t1w"] = k.transform(s.toAnatomy.Inverse(), "ASL", "T1w")
+	}
+	if s.onTemplate {
+		o.Files["asl_to_template"] = k.transform(s.toTemplate, "ASL", s.space.name)
+		std := map[string]any{}
+		for key, v := range cbf {
+			std[key] = v
+		}
+		std["SpatialReference"] = s.space.name
+		o.Files["cbf_template"] = k.image(s.stdCBF, "cbf", std, "space", s.space.name)
+		if s.stdATT != nil {
+			o.Files["att_template"] = k.image(s.stdATT, "att", meta("s", "Arterial transit time"), "space", s.space.name)
+		}
+	}
+	o.Files["confounds"] = k.file("timeseries", ".tsv", func(p string) error {
+		cols, rows := s.confounds()
+		return bids.WriteTable(p, cols, rows)
+	}, "desc", "confounds")
+	k.w.outputs = append(k.w.outputs, path.Join(k.dir, bids.Name(k.entities.With("desc", "confounds"), "timeseries", ".json")))
+	o.Files["quality"] = k.file("quality", ".json", func(p string) error {
+		return bids.WriteJSON(p, map[string]any{"quality": o.Quality, "tissue_source": o.TissueSource, "flags": o.Flags, "steps": o.Steps})
+	})
+	return k.err
+}
+
+// writeAnatomy writes the derivatives of a T1w image.
+func (w *worker) writeAnatomy(a *anatomy, in *bids.Scan) error {
+	e := bids.Entities{"sub": in.Subject}
+	// The image may serve all sessions: name its derivatives after itself.
+	if parsed, ok := entitiesOf(w.ds, a.file); ok {
+		e = parsed
+	}
+	k := w.sink(e, "anat")
+	src := []string{"bids:raw:" + a.file}
+	k.file("mask", ".nii.gz", func(p string) error { return nifti.WriteMask(p, a.brain, nifti.Options{}) }, "desc", "brain")
+	for _, t := range []struct {
+		label string
+		m     *voxel.Image
+	}{{"GM", a.tissues.GM}, {"WM", a.tissues.WM}, {"CSF", a.tissues.CSF}} {
+		k.file("probseg", ".nii.gz", func(p string) error { return nifti.WriteImage(p, t.m, nifti.Options{}) }, "label", t.label)
+		k.file("probseg", ".json", func(p string) error {
+			return bids.WriteJSON(p, map[string]any{"Description": "Fraction of the voxel that is " + t.label, "Units": "1", "Sources": src})
+		}, "label", t.label)
+	}
+	if a.placed {
+		k.transform(a.template, "T1w", w.space.name)
+	}
+	return k.err
+}
+
+func entitiesOf(ds *bids.Dataset, file string) (bids.Entities, bool) {
+	for _, f := range ds.Files {
+		if f.Path == file {
+			return f.Entities, true
+		}
+	}
+	return nil, false
+}
+
+// confounds returns the table of what happened to each volume.
+func (s *scan) confounds() ([]bids.Column, [][]string) {
+	cols := []bids.Column{
+		{Name: "volume_type", Description: "content of the volume"},
+		{Name: "used", Description: "whether the volume entered CBF or its calibration", Levels: map[string]string{"1": "used", "0": "left out"}},
+	}
+	if s.moved {
+		cols = append(cols,
+			bids.Column{Name: "trans_x", Description: "head position, to the right", Units: "mm"},
+			bids.Column{Name: "trans_y", Description: "head position, to the front", Units: "mm"},
+			bids.Column{Name: "trans_z", Description: "head position, to the top", Units: "mm"},
+			bids.Column{Name: "rot_x", Description: "head rotation about the x axis", Units: "rad"},
+			bids.Column{Name: "rot_y", Description: "head rotation about the y axis", Units: "rad"},
+			bids.Column{Name: "rot_z", Description: "head rotation about the z axis", Units: "rad"},
+			bids.Column{Name: "framewise_displacement", Description: "sum of absolute displacements from the volume before, rotations on a sphere of 50 mm (Power et al. 2012, doi:10.1016/j.neuroimage.2011.10.018)", Units: "mm"},
+			bids.Column{Name: "dvars", Description: "root mean square change in the brain from the volume of the same kind before, after realignment", Units: "scanner units"})
+	}
+	rows := make([][]string, len(s.protocol.Context))
+	for v, c := range s.protocol.Context {
+		used := "0"
+		if slices.Contains(s.result.Volumes.Used, v) {
+			used = "1"
+		}
+		row := []string{string(c), used}
+		if s.moved {
+			p := s.motion.Poses[v]
+			for _, x := range append(append([]float64{}, p.Translation[:]...), p.Rotation[:]...) {
+				row = append(row, bids.FormatNumber(x))
+			}
+			row = append(row, bids.FormatNumber(at(s.motion.FD, v)), bids.FormatNumber(at(s.dvars, v)))
+		}
+		rows[v] = row
+	}
+	return cols, rows
+}
+
+// at returns v[i], NaN if v is too short.
+func at(v []float64, i int) float64 {
+	if i >= len(v) {
+		return math.NaN()
+	}
+	return v[i]
+}
+
+func delaysJSON(d []asl.Delay) []map[string]Number {
+	out := make([]map[string]Number, len(d))
+	for i, x := range d {
+		out[i] = map[string]Number{"pld": Number(x.PLD), "ld": Number(x.LD)}
+	}
+	return out
+}
+
+func calibrationJSON(m asl.M0Info) map[string]any {
+	return map[string]any{"type": m.Type, "source": m.Source, "recovery": Number(m.Recovery), "scale": Number(m.Scale), "median": Number(m.Median),
+		"extended_voxels": m.Extended, "unusable_voxels": m.Unusable, "smoothing_fwhm_mm": Number(m.Smoothing)}
+}
+
+var _ = register.DVARS
+var _ = strconv.Itoa

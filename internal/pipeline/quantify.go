@@ -1,0 +1,43 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"phasl/bids"
+	"phasl/diag"
+)
+
+// Quantify processes the one scan whose image is at path, with what belongs to
+// it by the rules of BIDS, and writes its derivatives and report below
+// c.OutDir. Faults of the input come back as a [diag.List]. c.BIDSDir,
+// c.Participants and c.Sessions are not used.
+func Quantify(ctx context.Context, path string, c Config) (*ScanResult, error) {
+	ds, in, l := bids.OpenScan(path)
+	if in == nil {
+		return nil, l
+	}
+	overrides, ol := parseOverrides(c.Overrides)
+	l.Add(ol...)
+	if ol.Err() == nil {
+		c.overrides = overrides
+		l.Add(bids.CheckScan(ds, in, bids.ValidateOptions{Shape: shape, Overrides: overrides})...)
+	}
+	if l.Err() != nil {
+		return nil, l
+	}
+	var sl diag.List
+	sp, err := loadSpace(&c, &sl)
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{ctx: ctx, c: &c, ds: ds, space: sp, label: in.Subject, scans: []*bids.Scan{in.With(overrides)},
+		tick: &ticker{fn: c.Progress, total: 1}}
+	res, err := w.work(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	out := res.Scans[0]
+	out.Problems = append(append(l, sl...), out.Problems...)
+	return &out, bids.WriteDescription(c.OutDir, "phasl derivatives", c.Version)
+}

@@ -1,0 +1,223 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"phasl/asl"
+	"phasl/atlas"
+	"phasl/diag"
+	"phasl/nifti"
+	"phasl/report"
+	"phasl/voxel"
+)
+
+// A regionSet is the atlas and the regions measured in it.
+type regionSet struct {
+	name        string
+	atlas       *atlas.Atlas
+	regions     []atlas.Region
+	key         map[string]bool // regions asked for or joined: shown first
+	joined      []string        // joins in words
+	minCoverage float64
+	onTemplate  *voxel.Image // labels on the template's grid, for pictures
+	outlined    []report.LabelGroup
+}
+
+// loadRegions reads atlas and label table and joins regions.
+func loadRegions(c *Config, s *space, l *diag.List) (*regionSet, error) {
+	img, _, err := nifti.ReadImage(c.Atlas)
+	if err != nil {
+		return nil, err
+	}
+	table := c.Labels
+	if table == "" {
+		table = labelsBeside(c.Atlas)
+	}
+	var t atlas.Table
+	if table == "" {
+		l.Warnf(c.Atlas, "--labels", "give the label table with --labels FILE", "no label table was found beside the atlas; regions are called label_N")
+	} else {
+		text, err := os.ReadFile(table)
+		if err != nil {
+			return nil, err
+		}
+		var tl diag.List
+		if t, tl = atlas.ParseTable(table, text); tl.Err() != nil {
+			return nil, tl
+		}
+		l.Add(tl...)
+	}
+	a, al := atlas.New(img, c.Atlas, t)
+	if a == nil || al.Err() != nil {
+		return nil, al
+	}
+	l.Add(al...)
+	asked, jl := a.ParseJoins("--region", "", c.Regions)
+	if jl.Err() != nil {
+		return nil, jl
+	}
+	defaults := a.DefaultJoins()
+	rs := &regionSet{name: atlasName(c.Atlas), atlas: a, regions: atlas.Merge(asked, defaults, a.Regions()),
+		key: map[string]bool{}, minCoverage: c.MinCoverage}
+	for _, r := range append(append([]atlas.Region{}, asked...), defaults...) {
+		rs.key[r.Name] = true
+		if r.Hemisphere != "" {
+			continue
+		}
+		var parts []string
+		for _, lb := range a.Labels {
+			for _, i := range r.Labels {
+				if lb.Index == i {
+					parts = append(parts, lb.Name)
+				}
+			}
+		}
+		rs.joined = append(rs.joined, r.Name+" = "+strings.Join(parts, " + "))
+		rs.outlined = append(rs.outlined, report.LabelGroup{Name: r.Name, Labels: r.Labels})
+	}
+	rs.onTemplate = img
+	if !img.Same(s.t1.Grid, 0.1) {
+		rs.onTemplate = voxel.Resample(img, s.t1.Grid, nil, voxel.Nearest, c.Workers)
+	}
+	covered := 0
+	for n, v := range rs.onTemplate.Data {
+		if v > 0 && s.brain.In[n] {
+			covered++
+		}
+	}
+	labelled := rs.onTemplate.Threshold(0).Count()
+	if labelled == 0 || float64(covered) < 0.5*float64(labelled) {
+		l.Errorf(c.Atlas, "", "give an atlas in the space of the template",
+			"only %d of %d labelled voxels lie in the brain of the template %s", covered, labelled, c.Template)
+		return nil, l.Err()
+	}
+	return rs, nil
+}
+
+// labelsBeside looks for the label table of an atlas under the names that BIDS
+// and common atlases use; "" if there is none.
+func labelsBeside(file string) string {
+	stem := strings.TrimSuffix(strings.TrimSuffix(file, ".gz"), ".nii")
+	dir, base := filepath.Split(stem)
+	names := []string{stem + ".tsv", stem + ".txt", stem + ".csv", stem + "_label.txt"}
+	// BIDS lets one table serve all resolutions and spaces of an atlas.
+	if i := strings.Index(base, "atlas-"); i >= 0 {
+		names = append(names, dir+base[i:]+".tsv")
+	}
+	for _, n := range names {
+		if st, err := os.Stat(n); err == nil && !st.IsDir() {
+			return n
+		}
+	}
+	return ""
+}
+
+// atlasName is what the report calls the atlas: its BIDS label, or its file.
+func atlasName(file string) string {
+	base := filepath.Base(file)
+	if _, rest, ok := strings.Cut(base, "atlas-"); ok {
+		name, _, _ := strings.Cut(rest, "_")
+		return name
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(base, ".gz"), ".nii")
+}
+
+// measureRegions fills s.regions.
+func (s *scan) measureRegions() {
+	rs := s.space.regions
+	if rs == nil {
+		return
+	}
+	r, workers := s.result, s.set.Workers
+	grid := rs.atlas.Grid
+	onAtlas := func(m *voxel.Image) *voxel.Image {
+		return voxel.Resample(m, grid, s.toTemplate, voxel.Linear, workers)
+	}
+	cbf := s.stdCBF
+	if !grid.Same(s.space.t1.Grid, 0.1) {
+		cbf = onAtlas(r.CBF)
+	}
+	gm := onAtlas(s.tissues.GM)
+	opt := atlas.SummaryOptions{Coverage: rs.minCoverage, Workers: workers}
+	sums, global := rs.atlas.Summarise(cbf, gm, nil, rs.regions, opt)
+	s.globalGM = global.Mean
+	var att []atlas.Summary
+	if r.ATT != nil {
+		att, _ = rs.atlas.Summarise(onAtlas(r.ATT), gm, nil, rs.regions, opt)
+	}
+	se, source := s.regionErrors(cbf, gm, opt)
+	s.seSource = source
+	for i, m := range sums {
+		out := RegionResult{Region: m.Region.Name, Hemisphere: string(m.Region.Hemisphere), CBF: Number(m.Mean), SE: Number(se[i]), GMCBF: Number(m.Weighted), Relative: Number(m.Relative),
+			ATT: Number(math.NaN()), Voxels: m.N, Coverage: Number(m.Coverage), Note: m.Note}
+		if att != nil {
+			out.ATT = Number(att[i].Mean)
+		}
+		s.regions = append(s.regions, out)
+	}
+}
+
+// regionErrors returns the standard error of each region's mean CBF and how it
+// was found: from the scatter between pairs, or, where the scan holds a single
+// difference, from the noise between neighbouring voxels.
+func (s *scan) regionErrors(cbf, gm *voxel.Image, opt atlas.SummaryOptions) ([]float64, string) {
+	rs, r := s.space.regions, s.result
+	if len(r.Pairs) > len(r.Delays) {
+		// Each native voxel belongs to the label its centre falls on.
+		native := voxel.Resample(&voxel.Image{Grid: rs.atlas.Grid, Data: rs.labelData()}, s.series.Grid, s.toTemplate.Inverse(), voxel.Nearest, s.set.Workers)
+		out := make([]float64, len(rs.regions))
+		weights := make([]float32, native.Len())
+		for i, reg := range rs.regions {
+			in := map[float32]bool{}
+			for _, l := range reg.Labels {
+				in[float32(l)] = true
+			}
+			for n, v := range native.Data {
+				weights[n] = 0
+				if in[v] {
+					weights[n] = 1
+				}
+			}
+			out[i] = r.RegionSE(weights)
+		}
+		return out, "the scatter of the region's mean between pairs"
+	}
+	spacing := s.series.Spacing()
+	factor := voxel.Vec{1, 1, 1}
+	if size, ok := s.in.Sidecar.Numbers("AcquisitionVoxelSize", nil); ok && len(size) == 3 {
+		for a := range 3 {
+			factor[a] = max(1, size[a]/spacing[a])
+		}
+	}
+	element := spacing[0] * factor[0] * spacing[1] * factor[1] * spacing[2] * factor[2]
+	sd := atlas.NoiseSD(r.CBF, s.mask, factor)
+	plain, _ := rs.atlas.NoiseSE(sd, element, cbf, gm, nil, rs.regions, opt)
+	return plain, fmt.Sprintf("noise between neighbouring voxels (SD %.3g %s), taken as independent between acquired voxels of %.3g mm³", sd, r.Units, element)
+}
+
+// labelData returns the atlas as numbers per voxel.
+func (rs *regionSet) labelData() []float32 {
+	out := make([]float32, rs.atlas.Len())
+	for _, l := range rs.atlas.Labels {
+		for _, n := range rs.atlas.Voxels(l.Index) {
+			out[n] = float32(l.Index)
+		}
+	}
+	return out
+}
+
+// regionRows returns the regional table of the report.
+func (s *scan) regionRows() []report.Region {
+	var out []report.Region
+	for _, r := range s.regions {
+		out = append(out, report.Region{Name: r.Region, Key: s.space.regions.key[r.Region], CBF: float64(r.CBF), SE: float64(r.SE),
+			Weighted: float64(r.GMCBF), Relative: float64(r.Relative), Voxels: r.Voxels, Coverage: float64(r.Coverage), Note: r.Note})
+	}
+	return out
+}
+
+var _ = asl.UnitsAbsolute

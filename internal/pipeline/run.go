@@ -1,0 +1,297 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"phasl/bids"
+	"phasl/diag"
+	"phasl/nifti"
+)
+
+// Run processes the participants that c asks for and writes their derivatives,
+// reports and the tables over participants below c.OutDir. Participants that
+// an earlier run finished with the same input and settings are kept.
+//
+// Faults of the input are looked for in all scans asked for before anything is
+// written, and returned as a [diag.List]; with c.SkipFaulty the other scans
+// are processed and the faults are in the result. When ctx is cancelled Run
+// stops after the present step and returns ctx.Err().
+func Run(ctx context.Context, c Config) (*RunResult, error) {
+	started := time.Now()
+	if c.WorkDir == "" {
+		c.WorkDir = filepath.Join(c.OutDir, ".phasl")
+	}
+	ds, l := bids.Open(c.BIDSDir)
+	if ds == nil {
+		return nil, l
+	}
+	if err := apart(c.BIDSDir, c.OutDir); err != nil {
+		return nil, err
+	}
+	people, selection := selectScans(ds, &c)
+	l.Add(selection...)
+	res := &RunResult{Output: c.OutDir, Kept: []string{}, Failed: []FailedScan{}}
+	for i := range people {
+		people[i].scans = slices.DeleteFunc(people[i].scans, func(sc *bids.Scan) bool {
+			pl := check(ds, sc, c.Overrides)
+			l.Add(pl...)
+			if pl.Err() == nil {
+				return false
+			}
+			res.Failed = append(res.Failed, FailedScan{Unit: sc.Path, Problems: pl})
+			return true
+		})
+	}
+	if err := l.Err(); err != nil && !c.SkipFaulty {
+		return nil, l
+	}
+	res.Problems = l
+	var sl diag.List
+	sp, err := loadSpace(&c, &sl)
+	if err != nil {
+		return nil, err
+	}
+	res.Problems.Add(sl...)
+	if sp != nil {
+		res.Space = sp.name
+	}
+
+	total := 0
+	for _, p := range people {
+		total += len(p.scans)
+	}
+	tick := ticker{fn: c.Progress, total: total}
+	for _, p := range people {
+		if len(p.scans) == 0 {
+			continue
+		}
+		w := &worker{ctx: ctx, c: &c, ds: ds, space: sp, label: p.label, scans: p.scans, tick: &tick}
+		kept, err := w.participant(started)
+		switch list, faulty := errors.AsType[diag.List](err); {
+		case err == nil && kept:
+			res.Kept = append(res.Kept, p.label)
+		case faulty && c.SkipFaulty:
+			res.Failed = append(res.Failed, FailedScan{Unit: "sub-" + p.label, Problems: list})
+		case err != nil:
+			return nil, err
+		}
+		tick.done += len(p.scans)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	all, err := allRecords(c.WorkDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeTables(&c, all); err != nil {
+		return nil, err
+	}
+	if err := writeIndex(&c, ds, all); err != nil {
+		return nil, err
+	}
+	for _, p := range all {
+		if slices.ContainsFunc(people, func(q person) bool { return q.label == p.Participant }) {
+			res.Participants = append(res.Participants, p)
+		}
+	}
+	return res, sweepTop(c.OutDir, started)
+}
+
+// A person is a participant and the scans to process.
+type person struct {
+	label string
+	scans []*bids.Scan
+}
+
+// selectScans returns the people and scans that c asks for, by label. What
+// was asked for by name and is not there is an error.
+func selectScans(ds *bids.Dataset, c *Config) ([]person, diag.List) {
+	var l diag.List
+	subjects := ds.Subjects()
+	for _, want := range c.Participants {
+		if !slices.Contains(subjects, want) {
+			l.Errorf(ds.Root, "--participant-label", "use one of "+strings.Join(subjects, ", "), "there is no sub-%s", want)
+		}
+	}
+	sessions := map[string]bool{}
+	found := 0
+	var people []person
+	all := ds.ASLScans()
+	for _, s := range subjects {
+		if len(c.Participants) > 0 && !slices.Contains(c.Participants, s) {
+			continue
+		}
+		p := person{label: s}
+		for i := range all {
+			sc := &all[i]
+			if sc.Subject != s {
+				continue
+			}
+			sessions[sc.Session] = true
+			if len(c.Sessions) == 0 || slices.Contains(c.Sessions, sc.Session) {
+				p.scans = append(p.scans, sc.With(c.overrides))
+				found++
+			}
+		}
+		if len(p.scans) == 0 {
+			l.Warnf("sub-"+s, "", "check that perf/ holds an _asl image, or leave the participant out", "has no ASL scan to process")
+		}
+		people = append(people, p)
+	}
+	for _, want := range c.Sessions {
+		if !sessions[want] {
+			l.Errorf(ds.Root, "--session-label", "check the name of the ses- folders", "no participant asked for has a ses-%s with ASL", want)
+		}
+	}
+	if found == 0 && l.Err() == nil {
+		l.Errorf(ds.Root, "", "put ASL series at sub-<label>/[ses-<label>/]perf/sub-<label>_…_asl.nii.gz", "no ASL scan was found")
+	}
+	return people, l
+}
+
+// check returns the problems of one scan.
+func check(ds *bids.Dataset, sc *bids.Scan, overrides []string) diag.List {
+	set, l := parseOverrides(overrides)
+	l.Add(bids.CheckScan(ds, sc, bids.ValidateOptions{Shape: shape, Overrides: set})...)
+	return l
+}
+
+// shape tells the size of an image from its header, for [bids.Validate].
+func shape(path string) ([4]int, error) {
+	h, err := nifti.ReadHeader(path)
+	if err != nil {
+		return [4]int{}, err
+	}
+	g := h.Grid()
+	return [4]int{g.Dim[0], g.Dim[1], g.Dim[2], h.Volumes()}, nil
+}
+
+// parseOverrides splits "FIELD=VALUE".
+func parseOverrides(list []string) (map[string]string, diag.List) {
+	var l diag.List
+	out := map[string]string{}
+	for _, s := range list {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok || name == "" {
+			l.Errorf("--set", s, "write FIELD=VALUE, for example --set LabelingDuration=1.8", "is not of the form FIELD=VALUE")
+			continue
+		}
+		out[name] = value
+	}
+	return out, l
+}
+
+// apart refuses an output folder that is the dataset itself.
+func apart(in, out string) error {
+	a, errA := filepath.Abs(in)
+	b, errB := filepath.Abs(out)
+	if errA == nil && errB == nil && a == b {
+		return diag.List{{File: out, Found: "the output folder is the dataset itself", Fix: "choose another folder, for example " + filepath.Join(in, "derivatives", "phasl")}}
+	}
+	return nil
+}
+
+// Validate looks for every fault in a dataset and changes nothing.
+func Validate(dir string, overrides []string) (*ValidateResult, error) {
+	set, l := parseOverrides(overrides)
+	if err := l.Err(); err != nil {
+		return nil, err
+	}
+	ds, l := bids.Open(dir)
+	if ds == nil {
+		return nil, l
+	}
+	return &ValidateResult{Dataset: dir, Participants: len(ds.Subjects()), Scans: len(ds.ASLScans()),
+		Problems: bids.Validate(ds, bids.ValidateOptions{Shape: shape, Overrides: set})}, nil
+}
+
+// A ticker passes progress on.
+type ticker struct {
+	fn          func(Event)
+	done, total int
+}
+
+func (t *ticker) step(unit, step string, share float64) {
+	if t.fn != nil {
+		t.fn(Event{Unit: unit, Step: step, Done: t.done, Total: t.total, StepsDone: share})
+	}
+}
+
+// key digests everything that can change a participant's numbers.
+func (w *worker) key() (string, error) {
+	k := newKeyer()
+	exe, err := executable()
+	if err != nil {
+		return "", err
+	}
+	k.text("program", exe)
+	set := w.c.Settings
+	set.Workers = 0
+	b, err := json.Marshal(set)
+	if err != nil {
+		return "", err
+	}
+	k.text("settings", string(b))
+	std := w.c.Standard
+	std.Template, std.TemplateMask, std.Atlas, std.Labels = "", "", "", ""
+	if b, err = json.Marshal(std); err != nil {
+		return "", err
+	}
+	k.text("standard", string(b))
+	for _, f := range [][2]string{{"template", w.c.Template}, {"mask", w.c.TemplateMask}, {"atlas", w.c.Atlas}, {"labels", w.c.Labels}} {
+		k.file(f[0], f[1])
+		k.text(f[0]+" name", filepath.Base(f[1]))
+	}
+	for _, sc := range w.scans {
+		k.text("scan", sc.Path)
+		k.file("image", sc.AbsPath)
+		meta, err := json.Marshal(sc.Sidecar.Fields)
+		if err != nil {
+			return "", err
+		}
+		k.text("sidecar", string(meta))
+		k.text("context", fmt.Sprint(sc.Context))
+		row, err := json.Marshal(sc.ScansRow)
+		if err != nil {
+			return "", err
+		}
+		k.text("row", string(row))
+		if sc.M0 != nil {
+			k.file("m0", sc.M0.AbsPath)
+			if meta, err = json.Marshal(sc.M0.Sidecar.Fields); err != nil {
+				return "", err
+			}
+			k.text("m0 sidecar", string(meta))
+		}
+		for _, t := range sc.T1w {
+			k.file("T1w", w.ds.Abs(t))
+		}
+	}
+	return k.sum()
+}
+
+// sweepTop removes what killed writers of an earlier run left at the top of
+// the output folder.
+func sweepTop(out string, since time.Time) error {
+	entries, err := os.ReadDir(out)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			if err := sweep(filepath.Join(out, e.Name()), since); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,395 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"phasl/asl"
+	"phasl/bids"
+	"phasl/diag"
+	"phasl/nifti"
+	"phasl/register"
+	"phasl/tissue"
+	"phasl/voxel"
+)
+
+// A scan carries one ASL run through its steps. Fields fill up in the order
+// in which they stand.
+type scan struct {
+	in       *bids.Scan
+	set      Settings
+	space    *space
+	anatomy  *anatomy
+	ctx      context.Context
+	step     func(string)
+	problems diag.List // warnings about the input
+	steps    []StepResult
+
+	protocol asl.Protocol
+	options  asl.Options
+	series   *voxel.Series // realigned
+	motion   register.MotionResult
+	moved    bool          // motion was estimated
+	dvars    []float64     // per volume; nil if there is nothing to compare
+	m0       *voxel.Series // separate M0 on the grid of the series; nil if none
+	m0TR     float64
+	control  *voxel.Image // mean control; nil if there is none
+	look     *voxel.Image // what the head looks like: M0, else the mean control, else ΔM or CBF
+	crude    *voxel.Image // crude perfusion, to check masks against
+	mask     *voxel.Mask
+
+	toAnatomy   voxel.Affine // ASL world → T1w world
+	onAnatomy   bool         // and it passed its check
+	toTemplate  voxel.Affine // template world → ASL world
+	onTemplate  bool
+	tissues     *tissue.Tissues // on the grid of the series; nil if unknown
+	tissuesFrom string
+
+	result  *asl.Result
+	quality asl.Quality
+	flags   []asl.Flag
+	regions []RegionResult
+	stdCBF  *voxel.Image // CBF in template space
+	stdATT  *voxel.Image
+
+	globalGM float64 // grey-matter-weighted global CBF in template space
+	seSource string  // where the regions' standard errors are from
+
+	outcome ScanResult // for JSON and tables
+}
+
+// process runs all steps. What it finds wrong with the input comes back as a
+// [diag.List]; a registration that fails its check does not, it is recorded in
+// steps and leaves without values what depended on it.
+func (s *scan) process() error {
+	for _, do := range []func() error{
+		s.read, s.realign, s.readM0, s.findBrain, s.toT1w, s.toStandard, s.placeTissues, s.quantify, s.standardise,
+	} {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	s.summarise()
+	return nil
+}
+
+// read loads the series and its protocol.
+func (s *scan) read() error {
+	s.step("read the series")
+	series, h, err := nifti.ReadSeries(s.in.AbsPath)
+	if err != nil {
+		return err
+	}
+	s.problems.Add(h.Warnings...)
+	s.series = series
+	var model asl.Model
+	if err := model.UnmarshalText([]byte(s.set.Model)); err != nil {
+		return err
+	}
+	s.options = asl.Options{Model: model, Set: map[string]float64{}, KeepOutliers: s.set.KeepOutliers, Workers: s.set.Workers}
+	for name, v := range s.set.Constants {
+		s.options.Set[name] = v
+	}
+	if s.set.M0Scale != 0 {
+		s.options.Set[asl.M0Scale] = s.set.M0Scale
+	}
+	if s.set.RawM0 {
+		s.options.M0Floor, s.options.M0Reach = -1, -1
+	}
+	dim := [4]int{series.Dim[0], series.Dim[1], series.Dim[2], len(series.Vols)}
+	var l diag.List
+	s.protocol, l = asl.ParseProtocol(s.in.Sidecar, s.in.Context, dim, s.options)
+	s.problems.Add(l.Warnings()...)
+	return l.Err()
+}
+
+// realign removes head motion from the series.
+func (s *scan) realign() error {
+	if len(s.series.Vols) < 2 {
+		return nil
+	}
+	s.step("estimate motion")
+	m, err := register.Motion(s.series, register.MotionOptions{Group: s.groups(), Workers: s.set.Workers})
+	if err != nil {
+		return err
+	}
+	s.motion, s.moved = m, true
+	s.step("realign the series")
+	still := &voxel.Series{Grid: s.series.Grid, Vols: make([][]float32, len(s.series.Vols))}
+	for v := range s.series.Vols {
+		if m.Failed[v] != "" || m.Transforms[v] == voxel.Identity() {
+			still.Vols[v] = s.series.Vols[v]
+			continue
+		}
+		still.Vols[v] = voxel.Resample(s.series.Image(v), s.series.Grid, m.Transforms[v], voxel.Cubic, s.set.Workers).Data
+	}
+	s.series = still
+	st := StepResult{Step: "motion correction, rigid", OK: true, Detail: fmt.Sprintf("framewise displacement %.2f mm on average, %.2f mm at most", m.FDMean, m.FDMax),
+		Values: map[string]Number{"fd_mean": Number(m.FDMean), "fd_max": Number(m.FDMax)}}
+	for v, why := range m.Failed {
+		if why != "" {
+			st.OK = false
+			st.Detail += fmt.Sprintf("; volume %d was left where it was: %s", v, why)
+		}
+	}
+	s.steps = append(s.steps, st)
+	return nil
+}
+
+// groups numbers the contrasts of the series: volumes of one type and delay
+// look alike but for motion and noise.
+func (s *scan) groups() []int {
+	group := make([]int, len(s.series.Vols))
+	number := map[string]int{}
+	for v, c := range s.protocol.Context {
+		key := string(c)
+		if pld := s.protocol.PLD[v]; (c == bids.Control || c == bids.Label) && !math.IsNaN(pld) {
+			key += fmt.Sprintf(" %g", pld)
+		}
+		if _, ok := number[key]; !ok {
+			number[key] = len(number)
+		}
+		group[v] = number[key]
+	}
+	return group
+}
+
+// mean returns the mean of the volumes of one type, nil if there are none.
+func (s *scan) mean(t bids.VolumeType) *voxel.Image {
+	var vols [][]float32
+	for v, c := range s.protocol.Context {
+		if c == t {
+			vols = append(vols, s.series.Vols[v])
+		}
+	}
+	if len(vols) == 0 {
+		return nil
+	}
+	return meanOf(s.series.Grid, vols)
+}
+
+func meanOf(g voxel.Grid, vols [][]float32) *voxel.Image {
+	out := voxel.NewImage(g)
+	for n := range out.Data {
+		sum := 0.0
+		for _, v := range vols {
+			sum += float64(v[n])
+		}
+		out.Data[n] = float32(sum / float64(len(vols)))
+	}
+	return out
+}
+
+// readM0 brings a separate M0 scan onto the grid of the series.
+func (s *scan) readM0() error {
+	s.control = s.mean(bids.Control)
+	s.look = s.mean(bids.M0Scan)
+	switch {
+	case s.protocol.IsDeltaM():
+		s.crude = s.mean(bids.DeltaM)
+	case s.protocol.IsCBF():
+		s.crude = s.mean(bids.CBF)
+	default:
+		s.crude = s.control.Clone()
+		for n, l := range s.mean(bids.Label).Data {
+			s.crude.Data[n] -= l
+		}
+	}
+	if s.in.M0 == nil {
+		if s.look == nil {
+			s.look = s.control
+		}
+		if s.look == nil {
+			s.look = s.crude
+		}
+		return nil
+	}
+	s.step("read M0")
+	raw, h, err := nifti.ReadSeries(s.in.M0.AbsPath)
+	if err != nil {
+		return err
+	}
+	s.problems.Add(h.Warnings...)
+	var l diag.List
+	tr, ok := s.in.M0.Sidecar.Numbers("RepetitionTimePreparation", &l)
+	if err := l.Err(); err != nil {
+		return err
+	}
+	s.m0TR = math.NaN()
+	if ok && len(tr) > 0 {
+		s.m0TR = tr[0]
+	}
+	opt := register.Options{Seed: s.set.Seed, Workers: s.set.Workers}
+	move := voxel.Identity()
+	if s.control != nil {
+		s.step("register M0 to the series")
+		first := meanOf(raw.Grid, raw.Vols)
+		near := opt
+		near.Local = true
+		r := register.Rigid(s.control, first, near)
+		if !r.OK() {
+			r = register.Rigid(s.control, first, opt)
+		}
+		s.steps = append(s.steps, registrationStep("M0 to series, rigid", r))
+		if r.OK() {
+			move = r.Transform
+		} else {
+			s.steps[len(s.steps)-1].Detail += "; the headers' coordinates were used instead"
+		}
+	}
+	s.m0 = &voxel.Series{Grid: s.series.Grid}
+	for v := range raw.Vols {
+		s.m0.Vols = append(s.m0.Vols, voxel.Resample(raw.Image(v), s.series.Grid, move, voxel.Linear, s.set.Workers).Data)
+	}
+	s.look = meanOf(s.m0.Grid, s.m0.Vols)
+	return nil
+}
+
+// findBrain masks the brain from the scan alone; toT1w may improve on it.
+func (s *scan) findBrain() error {
+	s.step("find the brain in the scan")
+	s.maskWith(nil)
+	return nil
+}
+
+func (s *scan) maskWith(prior *voxel.Image) {
+	mask, rep := tissue.BrainASL(s.look, s.crude, tissue.ASLOptions{Prior: prior, Workers: s.set.Workers})
+	s.mask = mask
+	st := brainStep("brain mask of the ASL scan", rep.Method, rep.Fallback, rep.Notes, rep.Volume)
+	st.Values["perfused"] = Number(rep.Perfused)
+	st.Values["missed"] = Number(rep.Missed)
+	for i := range s.steps {
+		if s.steps[i].Step == st.Step {
+			s.steps[i] = st
+			return
+		}
+	}
+	s.steps = append(s.steps, st)
+}
+
+// toT1w registers the scan to the T1w image, if there is one.
+func (s *scan) toT1w() error {
+	if s.anatomy == nil {
+		return nil
+	}
+	s.step("register the scan to the T1w image")
+	opt := register.Options{Seed: s.set.Seed, Workers: s.set.Workers}
+	r := register.Rigid(s.look, s.anatomy.t1, opt)
+	if r.OK() {
+		near := opt
+		near.Init, near.Local = &r.Transform, true
+		near.FixedMask = voxel.Dilate(s.mask, brainMargin, s.set.Workers)
+		if fine := register.Rigid(s.look, s.anatomy.t1, near); fine.OK() {
+			r = fine
+		}
+	}
+	s.toAnatomy, s.onAnatomy = r.Transform, r.OK()
+	s.steps = append(s.steps, registrationStep("ASL to T1w, rigid", r))
+	if !s.onAnatomy {
+		return nil
+	}
+	// The T1w's mask tells brain from scalp better than the scan can.
+	s.maskWith(voxel.Average(s.anatomy.brain.Image(), s.series.Grid, s.toAnatomy, 2, s.set.Workers))
+	return nil
+}
+
+// toStandard finds the way from the template to the scan: through the T1w
+// image, or, without one, directly.
+func (s *scan) toStandard() error {
+	switch {
+	case s.space == nil:
+	case s.anatomy != nil:
+		if s.onAnatomy && s.anatomy.placed {
+			s.toTemplate, s.onTemplate = s.toAnatomy.Inverse().Mul(s.anatomy.template), true
+		}
+	default:
+		s.step("register the scan to the template")
+		// Rigid first: a slab that shows part of the head lets an affine
+		// registration stretch it. Then affine, near there, guided by the
+		// brain alone.
+		opt := register.Options{Seed: s.set.Seed, Workers: s.set.Workers}
+		tpl, look := s.space.t1, s.look
+		if s.space.bare {
+			look = masked(s.look, s.mask)
+		}
+		r := register.Rigid(tpl, look, opt)
+		if r.OK() {
+			near := opt
+			near.Init, near.Local = &r.Transform, true
+			near.FixedMask = voxel.Dilate(s.space.brain, brainMargin, s.set.Workers)
+			if fine := register.Affine(tpl, look, near); fine.OK() {
+				r = fine
+			}
+		}
+		s.steps = append(s.steps, registrationStep("ASL to template, affine", r))
+		s.toTemplate, s.onTemplate = r.Transform, r.OK()
+	}
+	return nil
+}
+
+// placeTissues brings tissue fractions to the voxels of the scan.
+func (s *scan) placeTissues() error {
+	const perVoxel = 3 // samples along each edge of a voxel
+	switch {
+	case s.onAnatomy:
+		s.step("bring tissue maps to the scan")
+		s.tissues = s.anatomy.tissues.ToGrid(s.series.Grid, s.toAnatomy, perVoxel, s.set.Workers)
+		s.tissuesFrom = "the T1w image"
+	case s.onTemplate:
+		s.step("bring the template's tissue maps to the scan")
+		s.tissues = s.space.segmented(s.set.Workers).ToGrid(s.series.Grid, s.toTemplate.Inverse(), perVoxel, s.set.Workers)
+		s.tissuesFrom = "the template"
+	}
+	return nil
+}
+
+// quantify computes perfusion and its quality.
+func (s *scan) quantify() error {
+	s.step("quantify perfusion")
+	in := asl.Input{Series: s.series, M0: s.m0, M0TR: s.m0TR, Mask: s.mask}
+	var ts asl.Tissue
+	if s.tissues != nil {
+		in.Grey, in.White = s.tissues.GM, s.tissues.WM
+		ts = asl.Tissue{Grey: s.tissues.GM, White: s.tissues.WM, CSF: s.tissues.CSF}
+	}
+	var err error
+	if s.result, err = asl.Quantify(in, s.protocol, s.options); err != nil {
+		return err
+	}
+	s.quality, s.flags = asl.Assess(s.result, ts, s.set.Workers)
+	if s.moved {
+		s.quality.FDMean, s.quality.FDMax = s.motion.FDMean, s.motion.FDMax
+		s.dvars = register.DVARS(s.series, s.mask, s.groups())
+	}
+	return nil
+}
+
+// standardise carries CBF to template space and measures regions there.
+func (s *scan) standardise() error {
+	if !s.onTemplate {
+		return nil
+	}
+	s.step("carry CBF to template space")
+	grid := s.space.t1.Grid
+	s.stdCBF = voxel.Resample(s.result.CBF, grid, s.toTemplate, voxel.Linear, s.set.Workers)
+	keepBrain(s.stdCBF, s.space.brain)
+	if s.result.ATT != nil {
+		s.stdATT = voxel.Resample(s.result.ATT, grid, s.toTemplate, voxel.Linear, s.set.Workers)
+		keepBrain(s.stdATT, s.space.brain)
+	}
+	s.measureRegions()
+	return nil
+}
+
+// keepBrain sets what lies outside the mask to NaN.
+func keepBrain(m *voxel.Image, brain *voxel.Mask) {
+	for n, in := range brain.In {
+		if !in {
+			m.Data[n] = float32(math.NaN())
+		}
+	}
+}

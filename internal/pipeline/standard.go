@@ -1,0 +1,160 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"phasl/diag"
+	"phasl/nifti"
+	"phasl/tissue"
+	"phasl/voxel"
+)
+
+// A space is standard space: the template and what is known in its world.
+type space struct {
+	name    string
+	named   string // how the name was found, for the report
+	t1      *voxel.Image
+	brain   *voxel.Mask // on the template's grid
+	brainBy string      // where the mask is from
+	bare    bool        // the template shows the brain without the head
+	tissues *tissue.Tissues
+	regions *regionSet // nil without an atlas
+}
+
+// loadSpace reads template, mask and atlas. It returns nil if no template is
+// given.
+func loadSpace(c *Config, l *diag.List) (*space, error) {
+	if c.Template == "" {
+		if c.Atlas != "" {
+			l.Errorf(c.Atlas, "--atlas", "give the template in whose space the atlas is: --template FILE", "an atlas without a template cannot be laid onto a scan")
+		}
+		return nil, l.Err()
+	}
+	t1, _, err := nifti.ReadImage(c.Template)
+	if err != nil {
+		return nil, err
+	}
+	s := &space{t1: t1}
+	s.name, s.named = spaceName(c.Template, c.Space)
+	if s.brain, s.brainBy, err = templateMask(c, t1); err != nil {
+		return nil, err
+	}
+	if n := s.brain.Count(); n == 0 {
+		l.Errorf(c.Template, "", "give its brain mask with --template-mask", "no brain was found in the template")
+		return nil, l.Err()
+	}
+	s.bare = isBare(t1, s.brain)
+	if c.Atlas != "" {
+		s.regions, err = loadRegions(c, s, l)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, l.Err()
+}
+
+var tplEntity = regexp.MustCompile(`(?:^|_)(?:tpl|space)-([A-Za-z0-9]+)`)
+
+// spaceName returns the label of the template's space and how it was found.
+func spaceName(template, given string) (name, how string) {
+	if given != "" {
+		return strings.TrimPrefix(given, "space-"), "given by --space"
+	}
+	base := filepath.Base(template)
+	if m := tplEntity.FindStringSubmatch(base); m != nil {
+		return m[1], "from the template's file name"
+	}
+	// FSL ships its copy of MNI152 (6th generation, asymmetric) under these
+	// names; TemplateFlow calls the same space MNI152NLin6Asym.
+	if strings.HasPrefix(base, "MNI152_T1_") {
+		return "MNI152NLin6Asym", "inferred from FSL's file name " + base + "; set --space if that is wrong"
+	}
+	return "template", "the template's file name does not say its space; set --space NAME"
+}
+
+// templateMask reads the template's brain mask: the one given, one beside it
+// under the names that FSL and TemplateFlow use, or one found in the image.
+func templateMask(c *Config, t1 *voxel.Image) (*voxel.Mask, string, error) {
+	path := c.TemplateMask
+	if path == "" {
+		dir, base := filepath.Split(c.Template)
+		stem, ext := base, ".nii"
+		if s, ok := strings.CutSuffix(stem, ".gz"); ok {
+			stem, ext = s, ".nii.gz"
+		}
+		stem = strings.TrimSuffix(stem, ".nii")
+		head := strings.TrimSuffix(stem, "_T1w")
+		for _, name := range []string{stem + "_brain_mask", stem + "_mask", head + "_desc-brain_mask", strings.TrimSuffix(stem, "_brain") + "_brain_mask"} {
+			if _, err := os.Stat(dir + name + ext); err == nil {
+				path = dir + name + ext
+				break
+			}
+		}
+	}
+	if path == "" {
+		m, rep := tissue.BrainT1(t1, tissue.BrainOptions{Workers: c.Workers})
+		return m, "found in the template (" + rep.Method + ")", nil
+	}
+	m, _, err := nifti.ReadMask(path)
+	if err != nil {
+		return nil, "", err
+	}
+	if !m.Same(t1.Grid, 0.1) {
+		m = voxel.ResampleMask(m, t1.Grid, nil, c.Workers)
+	}
+	return m, filepath.Base(path), nil
+}
+
+// isBare reports whether hardly anything is bright outside the brain.
+func isBare(t1 *voxel.Image, brain *voxel.Mask) bool {
+	var in, out float64
+	for n, v := range t1.Data {
+		if a := math.Abs(float64(v)); a > 0 && !math.IsInf(a, 0) {
+			if brain.In[n] {
+				in += a
+			} else {
+				out += a
+			}
+		}
+	}
+	return out < 0.1*in
+}
+
+// segmented returns the tissue maps of the template itself, for scans without
+// a T1w image. They are made on first use.
+func (s *space) segmented(workers int) *tissue.Tissues {
+	if s.tissues == nil {
+		s.tissues, _ = tissue.Segment(s.t1, s.brain, tissue.SegmentOptions{Workers: workers})
+	}
+	return s.tissues
+}
+
+// head returns the template as it should be registered to an image that shows
+// the whole head (bare false) or the brain alone (bare true).
+func (s *space) head(bare bool) *voxel.Image {
+	if !bare || s.bare {
+		return s.t1
+	}
+	return masked(s.t1, s.brain)
+}
+
+// masked returns the image with zero outside the mask, for registration.
+func masked(m *voxel.Image, in *voxel.Mask) *voxel.Image {
+	out := voxel.NewImage(m.Grid)
+	for n, v := range m.Data {
+		if in.In[n] {
+			out.Data[n] = v
+		}
+	}
+	return out
+}
+
+// describe tells in words what standard space is.
+func (s *space) describe() string {
+	return fmt.Sprintf("%s (%s); brain mask: %s", s.name, s.named, s.brainBy)
+}

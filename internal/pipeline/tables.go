@@ -1,0 +1,83 @@
+package pipeline
+
+import (
+	"math"
+	"path/filepath"
+	"strconv"
+
+	"phasl/bids"
+)
+
+// Names of the rows of regions.tsv that are not regions of an atlas.
+const (
+	globalGrey  = "global_gm"
+	globalWhite = "global_wm"
+)
+
+var regionColumns = []bids.Column{
+	{Name: "participant_id", Description: "participant"},
+	{Name: "session", Description: "session (visit) label; n/a if the dataset has none"},
+	{Name: "acq", Description: "acquisition label, n/a if none"},
+	{Name: "run", Description: "run label, n/a if none"},
+	{Name: "phase", Description: "phase within the visit, from the phase column of scans.tsv; n/a if it has none"},
+	{Name: "region", Description: "region of the atlas, or " + globalGrey + " and " + globalWhite + " for whole grey and white matter"},
+	{Name: "measure", Description: "what value holds", Levels: map[string]string{
+		"cbf":          "mean CBF over the region's voxels",
+		"gm_cbf":       "mean CBF weighted by the fraction of grey matter",
+		"relative_cbf": "cbf divided by whole grey-matter CBF of the same scan",
+		"att":          "mean arterial transit time",
+	}},
+	{Name: "value", Description: "the value; n/a if it could not be computed, and note says why"},
+	{Name: "se", Description: "standard error of value from the scan's own noise; it does not hold differences between people or days"},
+	{Name: "units", Description: "units of value and se"},
+	{Name: "n_voxels", Description: "voxels of the region with a value, in template space"},
+	{Name: "coverage", Description: "share of the region's voxels with a value"},
+	{Name: "note", Description: "why a value is missing or doubtful"},
+}
+
+// writeTables writes regions.tsv over all finished participants, and the
+// description of the derivatives.
+func writeTables(c *Config, all []ParticipantResult) error {
+	var rows [][]string
+	for _, p := range all {
+		for i := range p.Scans {
+			rows = append(rows, regionRows(p.Participant, &p.Scans[i])...)
+		}
+	}
+	if err := bids.WriteTable(filepath.Join(c.OutDir, "regions.tsv"), regionColumns, rows); err != nil {
+		return err
+	}
+	return bids.WriteDescription(c.OutDir, "phasl derivatives", c.Version)
+}
+
+// regionRows returns the long-format rows of one scan.
+func regionRows(participant string, s *ScanResult) [][]string {
+	var rows [][]string
+	orNA := func(v string) string {
+		if v == "" {
+			return bids.Missing
+		}
+		return v
+	}
+	add := func(region, measure string, value, se Number, units string, voxels int, coverage Number, note string) {
+		rows = append(rows, []string{"sub-" + participant, orNA(s.Entities["ses"]), orNA(s.Entities["acq"]), orNA(s.Entities["run"]), orNA(s.Phase),
+			region, measure, bids.FormatNumber(float64(value)), bids.FormatNumber(float64(se)), units,
+			strconv.Itoa(voxels), bids.FormatNumber(float64(coverage)), orNA(note)})
+	}
+	nan := Number(math.NaN())
+	note := ""
+	if s.TissueSource == "" {
+		note = "no tissue map could be laid onto the scan"
+	}
+	add(globalGrey, "cbf", s.Quality.GMCBF, nan, s.Units, 0, nan, note)
+	add(globalWhite, "cbf", s.Quality.WMCBF, nan, s.Units, 0, nan, note)
+	for _, r := range s.Regions {
+		add(r.Region, "cbf", r.CBF, r.SE, s.Units, r.Voxels, r.Coverage, r.Note)
+		add(r.Region, "gm_cbf", r.GMCBF, nan, s.Units, r.Voxels, r.Coverage, r.Note)
+		add(r.Region, "relative_cbf", r.Relative, nan, "1", r.Voxels, r.Coverage, r.Note)
+		if s.ATTFile != nil {
+			add(r.Region, "att", r.ATT, nan, "s", r.Voxels, r.Coverage, r.Note)
+		}
+	}
+	return rows
+}

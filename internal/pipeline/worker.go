@@ -1,0 +1,125 @@
+package pipeline
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"phasl/bids"
+)
+
+// A worker processes one participant.
+type worker struct {
+	ctx   context.Context
+	c     *Config
+	ds    *bids.Dataset
+	space *space
+	label string
+	scans []*bids.Scan
+	tick  *ticker
+
+	outputs []string // relative to the output folder
+}
+
+// participant processes the scans of one person, unless a valid record says
+// that an earlier run did.
+func (w *worker) participant(started time.Time) (kept bool, err error) {
+	unit := "sub-" + w.label
+	w.tick.step(unit, "check what is finished", 0)
+	key, err := w.key()
+	if err != nil {
+		return false, err
+	}
+	if _, ok := readRecord(w.c.WorkDir, w.c.OutDir, w.label, key); ok {
+		return true, nil
+	}
+	// A record that no longer holds must not vouch for files about to change.
+	if err := os.Remove(recordPath(w.c.WorkDir, w.label)); err != nil && !os.IsNotExist(err) {
+		return false, err
+	}
+	if err := sweep(filepath.Join(w.c.WorkDir, "participants"), started); err != nil {
+		return false, err
+	}
+	res, err := w.work(started)
+	if err != nil {
+		return false, err
+	}
+	return false, writeRecord(w.c.WorkDir, w.c.OutDir, record{Key: key, Result: *res}, w.outputs)
+}
+
+// work processes the scans and writes derivatives and report.
+func (w *worker) work(started time.Time) (*ParticipantResult, error) {
+	unit := "sub-" + w.label
+	if err := sweep(filepath.Join(w.c.OutDir, unit), started); err != nil {
+		return nil, err
+	}
+	res := ParticipantResult{Participant: w.label, Report: unit + ".html"}
+	anatomies := map[string]*anatomy{}
+	var done []pageScan
+	for i, in := range w.scans {
+		name := scanLabel(in)
+		share := func() float64 { return float64(i) / float64(len(w.scans)) }
+		step := func(what string) { w.tick.step(name, what, share()) }
+		if err := w.ctx.Err(); err != nil {
+			return nil, err
+		}
+		a, err := w.anatomyOf(in, anatomies, step)
+		if err != nil {
+			return nil, err
+		}
+		s := &scan{in: in, set: w.c.Settings, space: w.space, anatomy: a, step: step, ctx: w.ctx}
+		if err := s.process(); err != nil {
+			return nil, err
+		}
+		step("write the derivatives")
+		if err := w.writeScan(s); err != nil {
+			return nil, err
+		}
+		res.Scans = append(res.Scans, s.outcome)
+		done = append(done, s.forReport())
+	}
+	for _, in := range w.scans { // in the order of the scans
+		if len(in.T1w) == 0 {
+			continue
+		}
+		if a := anatomies[in.T1w[0]]; a != nil && !a.written {
+			if err := w.writeAnatomy(a, in); err != nil {
+				return nil, err
+			}
+			a.written = true
+			res.Anatomy = append(res.Anatomy, a.steps...)
+		}
+	}
+	w.tick.step(unit, "write the report", 1)
+	if err := w.writeReport(&res, done, anatomies); err != nil {
+		return nil, err
+	}
+	if err := w.ctx.Err(); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+// anatomyOf returns the anatomy of the T1w image that belongs to a scan, nil
+// if there is none. Each image is read once.
+func (w *worker) anatomyOf(in *bids.Scan, seen map[string]*anatomy, step func(string)) (*anatomy, error) {
+	if len(in.T1w) == 0 {
+		return nil, nil
+	}
+	file := in.T1w[0]
+	if a, ok := seen[file]; ok {
+		return a, nil
+	}
+	a, err := readAnatomy(w.ds.Abs(file), file, w.space, w.c.Settings, step)
+	if err != nil {
+		return nil, err
+	}
+	seen[file] = a
+	return a, nil
+}
+
+// scanLabel names a scan as a person would: its file without the ending.
+func scanLabel(in *bids.Scan) string {
+	return bids.Name(in.Entities, "asl", "")
+}

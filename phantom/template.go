@@ -1,0 +1,74 @@
+package phantom
+
+import (
+	"path/filepath"
+
+	"phasl/bids"
+	"phasl/nifti"
+	"phasl/voxel"
+)
+
+// Space is the name of the template's space. It is not MNI152, but shares its
+// coordinates roughly: structures lie within some 5 mm of where MNI152 has
+// them, and sulci do not correspond.
+const Space = "phasl"
+
+// A Template is the phantom's brain as a template and atlas: what individual
+// brains are registered to when no other template is given.
+type Template struct {
+	T1w    *voxel.Image // T1-weighted, head and all, arbitrary units
+	Mask   *voxel.Mask  // brain, with the CSF around and within
+	Grey   *voxel.Image // share of grey matter [1]
+	White  *voxel.Image // share of white matter [1]
+	CSF    *voxel.Image // share of CSF [1]
+	Labels *voxel.Image // index of the region, 0 where less than half is grey matter
+	Table  []Region     // the regions
+}
+
+// TemplateGrid is the template's grid: 91×109×91 voxels of 2 mm, as MNI152
+// templates have it, with x growing to the right.
+func TemplateGrid() voxel.Grid {
+	return voxel.Grid{Dim: [3]int{91, 109, 91}, Affine: voxel.Affine{{2, 0, 0, -90}, {0, 2, 0, -126}, {0, 0, 2, -72}}}
+}
+
+// NewTemplate draws the template. It takes about 2 s of CPU time; workers is
+// the number of goroutines, 0 for one per CPU.
+func NewTemplate(workers int) *Template {
+	d := (&Brain{}).Draw(TemplateGrid(), 2, workers)
+	return &Template{
+		T1w: d.T1w(T1wOptions{}, workers), Mask: d.BrainMask(),
+		Grey: d.Fraction[Grey], White: d.Fraction[White], CSF: d.Fraction[CSF],
+		Labels: d.Labels(), Table: Regions(),
+	}
+}
+
+// Write writes the template's images and the table of its regions to dir under
+// BIDS template names, such as tpl-phasl_res-02_T1w.nii.gz and
+// tpl-phasl_atlas-phasl_res-02_dseg.nii.gz with its .tsv.
+func (t *Template) Write(dir string, workers int) error {
+	name := func(suffix, ext string, more ...string) string {
+		return filepath.Join(dir, bids.Name(bids.Entities{"tpl": Space, "res": "02"}.With(more...), suffix, ext))
+	}
+	opt := nifti.Options{Workers: workers, Space: nifti.SpaceTemplate}
+	for _, f := range []struct {
+		path string
+		img  *voxel.Image
+	}{
+		{name("T1w", ".nii.gz"), t.T1w},
+		{name("probseg", ".nii.gz", "label", "GM"), t.Grey},
+		{name("probseg", ".nii.gz", "label", "WM"), t.White},
+		{name("probseg", ".nii.gz", "label", "CSF"), t.CSF},
+	} {
+		if err := nifti.WriteImage(f.path, f.img, opt); err != nil {
+			return err
+		}
+	}
+	if err := nifti.WriteMask(name("mask", ".nii.gz", "desc", "brain"), t.Mask, opt); err != nil {
+		return err
+	}
+	opt.Datatype = nifti.Int16
+	if err := nifti.WriteImage(name("dseg", ".nii.gz", "atlas", Space), t.Labels, opt); err != nil {
+		return err
+	}
+	return writeLabelTable(name("dseg", ".tsv", "atlas", Space))
+}

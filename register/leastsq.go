@@ -1,0 +1,267 @@
+package register
+
+import (
+	"math"
+
+	"phasl/internal/par"
+	"phasl/voxel"
+)
+
+// A pattern is a reference image prepared for least-squares registration: at
+// each point its value and the change of value by each of six small rigid
+// motions.
+//
+// The volume V is modelled at the points x of the reference R as
+//
+//	V(T x) = a·R(x) + Σ_q b_q·∂R/∂θ_q(x) + c + Σ_n d_n·N_n(x)
+//
+// so that b/a is the small motion δ with V(T x) = a·R(δ x), and T∘δ⁻¹ is the
+// better pose. R and its derivatives never change, so each step is one linear
+// regression (inverse compositional Gauss–Newton: Baker and Matthews 2004, Int
+// J Comput Vis 56:221, doi:10.1023/B:VISI.0000011205.11775.fd). N are extra
+// columns that absorb differences of contrast.
+type pattern struct {
+	points  *cloud
+	columns [][]float32 // 6 derivatives, value, 1, extras
+}
+
+// newPattern draws about limit points from ref, where mask says. With mapped,
+// extra columns let the relation between the two images' values be a parabola
+// and its gain vary linearly in space, so that a perfusion signal, which
+// follows tissue and coil, is not taken for motion.
+func newPattern(ref *volume, mask *voxel.Mask, limit int, mapped bool, workers int) *pattern {
+	p := &pattern{points: gridCloud(ref, mask, limit)}
+	n := p.points.len()
+	count := 8
+	if mapped {
+		count = 12
+	}
+	p.columns = make([][]float32, count)
+	for i := range p.columns {
+		p.columns[i] = make([]float32, n)
+	}
+	u := ref.inv.Mul(voxel.Translation(p.points.centre))
+	lin := ref.inv
+	var scale float64
+	for _, v := range p.points.f {
+		scale = max(scale, math.Abs(float64(v)))
+	}
+	scale = max(scale, 1e-30)
+	reach := math.Sqrt(p.points.second[0][0] + p.points.second[1][1] + p.points.second[2][2])
+	par.Ranges(workers, n, pieceLen, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			x := voxel.Vec{float64(p.points.x[i]), float64(p.points.y[i]), float64(p.points.z[i])}
+			g := ref.slope(u.Map(x))
+			var d voxel.Vec // by world coordinates
+			for a := range 3 {
+				d[a] = lin[0][a]*g[0] + lin[1][a]*g[1] + lin[2][a]*g[2]
+			}
+			for a := range 3 {
+				p.columns[a][i] = float32(d[a])
+			}
+			// δx = θ × x
+			p.columns[3][i] = float32(d[2]*x[1] - d[1]*x[2])
+			p.columns[4][i] = float32(d[0]*x[2] - d[2]*x[0])
+			p.columns[5][i] = float32(d[1]*x[0] - d[0]*x[1])
+			f := float64(p.points.f[i])
+			p.columns[6][i] = float32(f)
+			p.columns[7][i] = float32(scale)
+			if mapped {
+				p.columns[8][i] = float32(f * f / scale)
+				for a := range 3 {
+					p.columns[9+a][i] = float32(f * x[a] / reach)
+				}
+			}
+		}
+	})
+	return p
+}
+
+// slope returns the central differences of v at voxel coordinates q, with the
+// linear interpolant half a voxel away.
+func (v *volume) slope(q voxel.Vec) (g [3]float64) {
+	for a := range 3 {
+		lo, hi := q, q
+		lo[a] = max(q[a]-1, 0)
+		hi[a] = min(q[a]+1, float64(v.Dim[a]-1))
+		if d := float64(v.at(hi)-v.at(lo)) / (hi[a] - lo[a]); d == d {
+			g[a] = d
+		}
+	}
+	return g
+}
+
+// gridCloud is newCloud without jitter: the points are voxels of v.
+func gridCloud(v *volume, mask *voxel.Mask, limit int) *cloud {
+	count := 0
+	for n, x := range v.data {
+		if x == x && mask.In[n] {
+			count++
+		}
+	}
+	ratio := min(1, float64(limit)/float64(max(count, 1)))
+	c := &cloud{}
+	var points []voxel.Vec
+	for n, x := range v.data {
+		if x != x || !mask.In[n] || ratio < 1 && jitter(0, n)[0]+0.5 >= ratio {
+			continue
+		}
+		points = append(points, v.World(v.Coord(n)))
+		c.f = append(c.f, x)
+	}
+	c.fill(points)
+	return c
+}
+
+// A fit is the outcome of a least-squares registration.
+type fit struct {
+	at          voxel.Affine // reference world → volume world
+	correlation float64      // between the volume and its model
+	gain        float64
+	iterations  int
+	converged   bool
+}
+
+// register estimates the pose of v from start. A step whose rms displacement
+// is below tolerance [mm] ends it.
+func (p *pattern) register(v *volume, start voxel.Affine, iterations int, tolerance float64) fit {
+	n := p.points.len()
+	k := len(p.columns)
+	out := fit{at: start}
+	s := newSamples(n)
+	radius := math.Sqrt(p.points.second[0][0] + p.points.second[1][1] + p.points.second[2][2])
+	back := voxel.Translation(negative(p.points.centre))
+	for out.iterations < iterations {
+		u := v.inv.Mul(out.at).Mul(voxel.Translation(p.points.centre))
+		v.sample(p.points, &u, s, 0, n)
+		normal, rhs, sum, squares, used := p.normal(s.m)
+		if used < n/4 || used < 10*k {
+			break
+		}
+		chol, ok := solve(normal, rhs)
+		if !ok || !(chol[6] > 0) {
+			break
+		}
+		var explained float64
+		for i := range k {
+			explained += chol[i] * rhs[i]
+		}
+		mean := sum / float64(used)
+		total := squares - mean*sum
+		out.correlation = math.Sqrt(max(0, 1-(squares-explained)/max(total, 1e-30)))
+		out.gain = chol[6]
+		out.iterations++
+		var b [6]float64
+		for i := range b {
+			b[i] = chol[i] / chol[6]
+		}
+		length := math.Sqrt(b[0]*b[0]+b[1]*b[1]+b[2]*b[2]) + radius*math.Sqrt((b[3]*b[3]+b[4]*b[4]+b[5]*b[5])/1.5)
+		if length > 10 {
+			for i := range b {
+				b[i] *= 10 / length
+			}
+		}
+		delta := voxel.Translation(voxel.Vec{b[0], b[1], b[2]}).Mul(voxel.Rotation(voxel.Vec{b[3], b[4], b[5]}))
+		step := voxel.Translation(p.points.centre).Mul(delta.Inverse()).Mul(back)
+		out.at = out.at.Mul(step)
+		if length < tolerance {
+			out.converged = true
+			break
+		}
+	}
+	return out
+}
+
+// normal returns the normal equations of the columns against m, over the
+// points where m has a value.
+func (p *pattern) normal(m []float32) (a [][]float64, rhs []float64, sum, squares float64, used int) {
+	k := len(p.columns)
+	a = square(k)
+	rhs = make([]float64, k)
+	// In blocks, so that one block of every column stays in cache.
+	const block = 512
+	var buf [16][block]float64
+	for lo := 0; lo < len(m); lo += block {
+		hi := min(lo+block, len(m))
+		c := 0
+		for i := lo; i < hi; i++ {
+			v := m[i]
+			if v != v {
+				continue
+			}
+			for q, col := range p.columns {
+				buf[q][c] = float64(col[i])
+			}
+			buf[k][c] = float64(v)
+			c++
+		}
+		used += c
+		y := buf[k][:c]
+		for i := range k {
+			x := buf[i][:c]
+			for j := range i + 1 {
+				a[i][j] += product(x, buf[j][:c])
+			}
+			rhs[i] += product(x, y)
+		}
+		squares += product(y, y)
+		for _, v := range y {
+			sum += v
+		}
+	}
+	for i := range k {
+		for j := range i {
+			a[j][i] = a[i][j]
+		}
+	}
+	return a, rhs, sum, squares, used
+}
+
+// product returns the inner product of x and y, which have equal lengths.
+func product(x, y []float64) float64 {
+	var s0, s1, s2, s3 float64
+	y = y[:len(x)]
+	i := 0
+	for ; i+4 <= len(x); i += 4 {
+		s0 += x[i] * y[i]
+		s1 += x[i+1] * y[i+1]
+		s2 += x[i+2] * y[i+2]
+		s3 += x[i+3] * y[i+3]
+	}
+	for ; i < len(x); i++ {
+		s0 += x[i] * y[i]
+	}
+	return s0 + s1 + s2 + s3
+}
+
+// solve returns a⁻¹·b for symmetric positive definite a, scaled to unit
+// diagonal, and whether it is that.
+func solve(a [][]float64, b []float64) ([]float64, bool) {
+	n := len(b)
+	d := make([]float64, n)
+	for i := range n {
+		if !(a[i][i] > 0) {
+			return nil, false
+		}
+		d[i] = 1 / math.Sqrt(a[i][i])
+	}
+	s := square(n)
+	for i := range n {
+		for j := range n {
+			s[i][j] = a[i][j] * d[i] * d[j]
+		}
+		s[i][i] += 1e-9
+	}
+	inv, ok := invert(s)
+	if !ok {
+		return nil, false
+	}
+	x := make([]float64, n)
+	for i := range n {
+		for j := range n {
+			x[i] += inv[i][j] * b[j] * d[j]
+		}
+		x[i] *= d[i]
+	}
+	return x, true
+}

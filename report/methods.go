@@ -1,0 +1,364 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// Info is what was done to a dataset, for [Methods]. The zero value of a field
+// means it was not done, is not known or does not apply, and no sentence
+// mentions it.
+type Info struct {
+	Software string // name and version
+	People   int
+	Scans    int
+
+	Field        float64 // [T]
+	Manufacturer string
+	Scanner      string     // model
+	Readout      string     // "3D spiral", "3D GRASE", "2D EPI"
+	Labelling    string     // "PCASL", "CASL" or "PASL", as BIDS spells ArterialSpinLabelingType
+	Tau          float64    // labelling duration [s]
+	PLD          []float64  // post-labelling delays [s], or inversion times of PASL; each once
+	BolusCutOff  string     // "QUIPSSII" or "Q2TIPS", as BIDS spells BolusCutOffTechnique
+	Pulses       int        // background-suppression pulses; 0: none known
+	Suppressed   bool       // background suppression was on
+	VoxelSize    [3]float64 // [mm]
+	Input        string     // "" for control and label volumes, "deltam" or "cbf" if the scanner had subtracted or quantified
+
+	Realigned bool   // rigid realignment was done
+	Excluded  string // rule by which volumes were left out: "framewise displacement above 1 mm"
+	Outliers  string // rule by which pairs were left out
+
+	M0         string  // "separate", "included", "estimate", "control", "product" or "absent"
+	M0TR       float64 // repetition time M0 was corrected for [s]; 0: not corrected
+	Model      string  // "white-paper", "kinetic", "multi-delay" or "" (relative perfusion)
+	SliceTimed bool    // delays of 2D slices were corrected
+	Constants  []Constant
+
+	Tissue     string   // how grey and white matter were found: "a T1-weighted image of the same person"
+	ToAnatomy  string   // "mutual information" or "boundary"; "": no T1-weighted image
+	Template   string   // name of the template
+	Warp       string   // "affine", "deformable"; "": not to template
+	Atlas      string   // name of the atlas
+	Joined     []string // regions joined from labels: "sgACC = ACC_sub_L + ACC_sub_R"
+	Coverage   float64  // least coverage of a region that is reported, 0–1
+	QEI        bool     // the quality evaluation index was computed
+	SpatialCoV bool     // the spatial coefficient of variation was computed
+}
+
+// Methods returns the methods section of a paper, in the past tense and with
+// the measured constants, and the references it cites, numbered in order of
+// first citation. It says only what info says was done.
+func Methods(info Info) ([]Paragraph, []Reference) {
+	w := &writer{}
+	w.acquisition(info)
+	w.preparation(info)
+	w.quantification(info)
+	w.space(info)
+	w.quality(info)
+	return w.paragraphs, w.references
+}
+
+// A writer collects sentences and numbers citations.
+type writer struct {
+	paragraphs []Paragraph
+	references []Reference
+	number     map[string]int
+}
+
+func (w *writer) paragraph(heading string, sentences ...string) {
+	var kept []string
+	for _, s := range sentences {
+		if s != "" {
+			kept = append(kept, s)
+		}
+	}
+	if len(kept) > 0 {
+		w.paragraphs = append(w.paragraphs, Paragraph{heading, strings.Join(kept, " ")})
+	}
+}
+
+// cite returns the bracketed numbers of the works named.
+func (w *writer) cite(keys ...string) string {
+	nums := make([]string, len(keys))
+	for i, k := range keys {
+		n, ok := w.number[k]
+		if !ok {
+			if w.number == nil {
+				w.number = map[string]int{}
+			}
+			n = len(w.references) + 1
+			w.number[k] = n
+			r := works[k]
+			r.Number = n
+			w.references = append(w.references, r)
+		}
+		nums[i] = fmt.Sprint(n)
+	}
+	return " [" + strings.Join(nums, ", ") + "]"
+}
+
+func (w *writer) acquisition(in Info) {
+	scanner := strings.TrimSpace(in.Manufacturer + " " + in.Scanner)
+	if in.Field > 0 {
+		scanner = strings.TrimSpace(exact(in.Field) + " T " + scanner)
+	}
+	first := "Perfusion was measured by arterial spin labelling"
+	if scanner != "" {
+		first += " on a " + scanner + " scanner"
+	}
+	if in.Scans > 0 && in.People > 0 {
+		first += fmt.Sprintf(" (%s of %s)", plural(in.Scans, "scan", "scans"), plural(in.People, "participant", "participants"))
+	}
+	var how string
+	switch strings.ToUpper(in.Labelling) {
+	case "PCASL":
+		how = "Labelling was pseudo-continuous" + w.cite("dai2008")
+	case "CASL":
+		how = "Labelling was continuous"
+	case "PASL":
+		how = "Labelling was pulsed"
+		switch strings.ToUpper(in.BolusCutOff) {
+		case "QUIPSSII":
+			how += " with the bolus cut off by QUIPSS II" + w.cite("wong1998")
+		case "Q2TIPS":
+			how += " with the bolus cut off by Q2TIPS" + w.cite("luh1999")
+		}
+	}
+	if how != "" {
+		if in.Tau > 0 {
+			how += ", for " + exact(in.Tau) + " s"
+		}
+		if t := delays(in.PLD, in.Labelling); t != "" {
+			how += ", " + t
+		}
+		how += "."
+	}
+	var read string
+	if in.Readout != "" {
+		read = "The readout was " + in.Readout
+		if in.VoxelSize[0] > 0 {
+			read += fmt.Sprintf(" with voxels of %s × %s × %s mm", short(in.VoxelSize[0]), short(in.VoxelSize[1]), short(in.VoxelSize[2]))
+		}
+		if in.Suppressed {
+			read += ", with background suppression"
+			if in.Pulses > 0 {
+				read += " by " + plural(in.Pulses, "pulse", "pulses")
+			}
+		}
+		read += "."
+	} else if in.Suppressed {
+		read = "Background suppression was on."
+	}
+	var input string
+	switch in.Input {
+	case "deltam":
+		input = "The scanner delivered subtracted images."
+	case "cbf":
+		input = "The scanner delivered quantified perfusion images, which were taken as they were."
+	}
+	w.paragraph("Acquisition", first+".", how, read, input)
+}
+
+func delays(pld []float64, labelling string) string {
+	word, words := "a post-labelling delay", "post-labelling delays"
+	if strings.EqualFold(labelling, "PASL") {
+		word, words = "an inversion time", "inversion times"
+	}
+	switch len(pld) {
+	case 0:
+		return ""
+	case 1:
+		return "with " + word + " of " + exact(pld[0]) + " s"
+	}
+	var t []string
+	for _, v := range pld[:len(pld)-1] {
+		t = append(t, exact(v))
+	}
+	return "with " + words + " of " + strings.Join(t, ", ") + " and " + exact(pld[len(pld)-1]) + " s"
+}
+
+func (w *writer) preparation(in Info) {
+	first := "Data were organised after the Brain Imaging Data Structure for arterial spin labelling" + w.cite("clement2022")
+	if in.Software != "" {
+		first += " and processed with " + in.Software
+	}
+	var motion string
+	if in.Realigned {
+		motion = "Volumes were realigned by rigid transformation; framewise displacement was computed after Power et al." + w.cite("power2012")
+		if in.Excluded != "" {
+			motion += "; volumes with " + in.Excluded + " were excluded"
+		}
+		motion += "."
+	}
+	var pairs string
+	if in.Input == "" {
+		pairs = "Label volumes were subtracted from control volumes and the differences averaged."
+		if in.Outliers != "" {
+			pairs = "Label volumes were subtracted from control volumes; pairs with " + in.Outliers + " were left out, and the other differences averaged."
+		}
+	}
+	w.paragraph("Preparation", first+".", motion, pairs)
+}
+
+func (w *writer) quantification(in Info) {
+	var m0 string
+	switch in.M0 {
+	case "separate":
+		m0 = "Equilibrium magnetisation (M0) was measured in a separate scan"
+	case "included":
+		m0 = "Equilibrium magnetisation (M0) was measured by the calibration volumes of the series"
+	case "estimate":
+		m0 = "A single value of equilibrium magnetisation (M0), given with the data, was used"
+	case "control":
+		m0 = "Equilibrium magnetisation (M0) was taken from the mean of the control volumes, which were acquired without background suppression"
+	case "product":
+		m0 = "Equilibrium magnetisation was taken from the proton-density image of the scanner's own protocol"
+	case "absent":
+		m0 = "No measure of equilibrium magnetisation was available: perfusion is relative, in arbitrary units, and cannot be compared between scans as an absolute value"
+	}
+	if m0 != "" {
+		if in.M0TR > 0 {
+			m0 += ", corrected for incomplete recovery at a repetition time of " + exact(in.M0TR) + " s"
+		}
+		m0 += "."
+	}
+	var model string
+	switch in.Model {
+	case "white-paper":
+		model = "CBF was computed by the one-compartment equation of the consensus recommendation" + w.cite("alsop2015") +
+			", which takes the label to have arrived within the delay and to decay with the relaxation time of blood throughout; it reads low where transit is slow and where tissue relaxes faster than blood."
+	case "kinetic":
+		model = "CBF was computed by the general kinetic model" + w.cite("buxton1998") + " with the relaxation time of tissue and a given transit time."
+	case "multi-delay":
+		model = "CBF and arterial transit time were fitted together in every voxel to the general kinetic model" + w.cite("buxton1998") +
+			" by nonlinear least squares; standard errors come from the residuals of the fit."
+	}
+	var slices string
+	if in.SliceTimed {
+		slices = "The delay of each slice was corrected for the time of its acquisition."
+	}
+	var constants string
+	if in.Model != "" && len(in.Constants) > 0 {
+		var list []string
+		for _, c := range in.Constants {
+			t := lowerFirst(c.Name)
+			if c.Symbol != "" {
+				t += " (" + c.Symbol + ")"
+			}
+			t += " " + exact(c.Value)
+			if c.Unit != "" {
+				t += " " + c.Unit
+			}
+			list = append(list, t+w.constantSource(c, in.Field))
+		}
+		constants = "Constants were: " + strings.Join(list, "; ") + "."
+	}
+	w.paragraph("Quantification", m0, model, slices, constants)
+}
+
+// lowerFirst is a name inside a sentence: its first letter small, unless it
+// begins with a symbol or an abbreviation.
+func lowerFirst(s string) string {
+	r := []rune(s)
+	if len(r) > 1 && unicode.IsLower(r[1]) {
+		r[0] = unicode.ToLower(r[0])
+	}
+	return string(r)
+}
+
+// constantSource cites the work a default is from, if this package knows it.
+func (w *writer) constantSource(c Constant, field float64) string {
+	if c.From != "" && c.From != "default" {
+		return ""
+	}
+	switch {
+	case c.Symbol == "T1b" && c.Value == 1.65 && field > 2.5 && field < 3.5:
+		return w.cite("lu2004")
+	case (c.Symbol == "λ" || c.Symbol == "lambda") && c.Value == 0.9:
+		return w.cite("herscovitch1985")
+	case c.Symbol == "α" || c.Symbol == "alpha":
+		return w.cite("alsop2015")
+	}
+	return ""
+}
+
+func (w *writer) space(in Info) {
+	var anat string
+	switch in.ToAnatomy {
+	case "":
+	case "boundary":
+		anat = "Perfusion images were registered to the T1-weighted image of the same person by rigid transformation on the boundary of white matter" + w.cite("greve2009") + "."
+	default:
+		anat = "Perfusion images were registered to the T1-weighted image of the same person by rigid transformation that maximised " + in.ToAnatomy
+		if in.ToAnatomy == "mutual information" {
+			anat += w.cite("maes1997")
+		}
+		anat += "."
+	}
+	var tissue string
+	if in.Tissue != "" {
+		tissue = "Grey and white matter were taken from " + in.Tissue + "."
+	}
+	var tpl string
+	if in.Template != "" && in.Warp != "" {
+		kind := "a 12-parameter affine"
+		if in.Warp != "affine" {
+			kind = "a " + in.Warp
+		}
+		tpl = "Images were brought to the template " + in.Template
+		if strings.Contains(in.Template, "2009") {
+			tpl += w.cite("fonov2011")
+		}
+		tpl += " by " + kind + " transformation; all transformations were joined, and values interpolated once."
+	}
+	var regions string
+	if in.Atlas != "" {
+		regions = "Regional values are means over the regions of " + in.Atlas
+		if strings.Contains(strings.ToUpper(in.Atlas), "AAL3") {
+			regions += w.cite("rolls2020")
+		}
+		if len(in.Joined) > 0 {
+			regions += " (" + strings.Join(in.Joined, "; ") + ")"
+		}
+		if in.Coverage > 0 {
+			regions += "; regions of which less than " + percent(in.Coverage) + " lay inside the brain mask have no value"
+		}
+		regions += ". Global CBF is the mean over grey matter of the same scan, relative CBF the quotient of regional and global CBF."
+	}
+	w.paragraph("Registration and regions", anat, tissue, tpl, regions)
+}
+
+func (w *writer) quality(in Info) {
+	var s []string
+	if in.QEI {
+		s = append(s, "the quality evaluation index"+w.cite("dolui2024"))
+	}
+	if in.SpatialCoV {
+		s = append(s, "the spatial coefficient of variation"+w.cite("mutsaerts2017"))
+	}
+	if len(s) > 0 {
+		w.paragraph("Quality", "Scans were judged by "+strings.Join(s, " and ")+".")
+	}
+}
+
+// works are the references the methods text can cite.
+var works = map[string]Reference{
+	"alsop2015":       {Text: "Alsop DC, Detre JA, Golay X, et al. Recommended implementation of arterial spin-labeled perfusion MRI for clinical applications: a consensus of the ISMRM Perfusion Study Group and the European consortium for ASL in dementia. Magn Reson Med 2015;73:102–116.", DOI: "10.1002/mrm.25197"},
+	"buxton1998":      {Text: "Buxton RB, Frank LR, Wong EC, Siewert B, Warach S, Edelman RR. A general kinetic model for quantitative perfusion imaging with arterial spin labeling. Magn Reson Med 1998;40:383–396.", DOI: "10.1002/mrm.1910400308"},
+	"clement2022":     {Text: "Clement P, Castellaro M, Okell TW, et al. ASL-BIDS, the brain imaging data structure extension for arterial spin labeling. Sci Data 2022;9:543.", DOI: "10.1038/s41597-022-01615-9"},
+	"dai2008":         {Text: "Dai W, Garcia D, de Bazelaire C, Alsop DC. Continuous flow-driven inversion for arterial spin labeling using pulsed radio frequency and gradient fields. Magn Reson Med 2008;60:1488–1497.", DOI: "10.1002/mrm.21790"},
+	"dolui2024":       {Text: "Dolui S, Wang Z, Wolf RL, et al. Automated quality evaluation index for arterial spin labeling derived cerebral blood flow maps. J Magn Reson Imaging 2024.", DOI: "10.1002/jmri.29308"},
+	"fonov2011":       {Text: "Fonov V, Evans AC, Botteron K, Almli CR, McKinstry RC, Collins DL. Unbiased average age-appropriate atlases for pediatric studies. NeuroImage 2011;54:313–327.", DOI: "10.1016/j.neuroimage.2010.07.033"},
+	"greve2009":       {Text: "Greve DN, Fischl B. Accurate and robust brain image alignment using boundary-based registration. NeuroImage 2009;48:63–72.", DOI: "10.1016/j.neuroimage.2009.06.060"},
+	"herscovitch1985": {Text: "Herscovitch P, Raichle ME. What is the correct value for the brain–blood partition coefficient for water? J Cereb Blood Flow Metab 1985;5:65–69.", DOI: "10.1038/jcbfm.1985.9"},
+	"lu2004":          {Text: "Lu H, Clingman C, Golay X, van Zijl PCM. Determining the longitudinal relaxation time (T1) of blood at 3.0 tesla. Magn Reson Med 2004;52:679–682.", DOI: "10.1002/mrm.20178"},
+	"luh1999":         {Text: "Luh WM, Wong EC, Bandettini PA, Hyde JS. QUIPSS II with thin-slice TI1 periodic saturation: a method for improving accuracy of quantitative perfusion imaging using pulsed arterial spin labeling. Magn Reson Med 1999;41:1246–1254.", DOI: "10.1002/(SICI)1522-2594(199906)41:6<1246::AID-MRM22>3.0.CO;2-N"},
+	"maes1997":        {Text: "Maes F, Collignon A, Vandermeulen D, Marchal G, Suetens P. Multimodality image registration by maximization of mutual information. IEEE Trans Med Imaging 1997;16:187–198.", DOI: "10.1109/42.563664"},
+	"mutsaerts2017":   {Text: "Mutsaerts HJMM, Petr J, Václavů L, et al. The spatial coefficient of variation in arterial spin labeling cerebral blood flow images. J Cereb Blood Flow Metab 2017;37:3184–3192.", DOI: "10.1177/0271678X16683690"},
+	"power2012":       {Text: "Power JD, Barnes KA, Snyder AZ, Schlaggar BL, Petersen SE. Spurious but systematic correlations in functional connectivity MRI networks arise from subject motion. NeuroImage 2012;59:2142–2154.", DOI: "10.1016/j.neuroimage.2011.10.018"},
+	"rolls2020":       {Text: "Rolls ET, Huang CC, Lin CP, Feng J, Joliot M. Automated anatomical labelling atlas 3. NeuroImage 2020;206:116189.", DOI: "10.1016/j.neuroimage.2019.116189"},
+	"wong1998":        {Text: "Wong EC, Buxton RB, Frank LR. Quantitative imaging of perfusion using a single subtraction (QUIPSS and QUIPSS II). Magn Reson Med 1998;39:702–708.", DOI: "10.1002/mrm.1910390506"},
+}

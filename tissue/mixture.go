@@ -1,0 +1,545 @@
+package tissue
+
+import (
+	"math"
+	"slices"
+
+	"phasl/internal/par"
+	"phasl/voxel"
+)
+
+// Fractions of the brighter tissue at which the uniform mixing fraction of a
+// mixed class is evaluated: the midpoints of equal parts of (0, 1).
+const mixSteps = 6
+
+// classes: CSF, CSF/GM, GM, GM/WM, WM, in order of brightness.
+const nClass = 5
+
+// pureClass gives the place of each pure tissue among the classes.
+var pureClass = [3]int{0, 2, 4}
+
+// A mixture is the distribution of corrected intensities.
+type mixture struct {
+	mean, variance [3]float64      // of pure CSF, GM, WM
+	weight         [nClass]float64 // of the classes, adding up to 1
+	floor          float64         // lower bound of the variances
+}
+
+// A densityTable holds the densities of a mixture at evenly spaced corrected
+// intensities, as the mixture is asked for them far more often than it changes.
+// Intensities beyond its ends are taken as the ends, so that no tissue's
+// density underflows into a tie.
+type densityTable struct {
+	lo, scale float64
+	row       [tableSize + 1]densities
+}
+
+// densities at one intensity: of each class, and the expected fraction of the
+// brighter tissue in the two mixed classes.
+type densities struct {
+	d [nClass]float64
+	f [2]float64
+}
+
+// tableSize is the number of steps: the narrowest class allowed (see floor) has
+// a standard deviation of about a dozen.
+const tableSize = 4096
+
+// table returns the densities from 4 standard deviations below CSF to 4 above
+// white matter.
+func (m *mixture) table() *densityTable {
+	lo := m.mean[csf] - 4*math.Sqrt(m.variance[csf])
+	hi := m.mean[wm] + 4*math.Sqrt(m.variance[wm])
+	t := &densityTable{lo: lo, scale: tableSize / (hi - lo)}
+	for n := range t.row {
+		t.row[n] = m.at(lo + (hi-lo)*float64(n)/tableSize)
+	}
+	return t
+}
+
+// at returns the densities at corrected intensity y by linear interpolation.
+func (t *densityTable) at(y float64, out *densities) {
+	x := min(max((y-t.lo)*t.scale, 0), tableSize-1e-6)
+	n := int(x)
+	w := x - float64(n)
+	a, b := &t.row[n], &t.row[n+1]
+	for k := range nClass {
+		out.d[k] = a.d[k] + w*(b.d[k]-a.d[k])
+	}
+	for k := range 2 {
+		out.f[k] = a.f[k] + w*(b.f[k]-a.f[k])
+	}
+}
+
+// at returns the densities at corrected intensity y.
+func (m *mixture) at(y float64) densities {
+	var out densities
+	for c := range 3 {
+		out.d[pureClass[c]] = gauss(y-m.mean[c], m.variance[c])
+	}
+	for a := range 2 {
+		var s, sf float64
+		for k := range mixSteps {
+			t := (float64(k) + 0.5) / mixSteps
+			mu := (1-t)*m.mean[a] + t*m.mean[a+1]
+			// Within a step the mixing fraction still varies uniformly.
+			w := (m.mean[a+1] - m.mean[a]) / mixSteps
+			v := (1-t)*m.variance[a] + t*m.variance[a+1] + w*w/12
+			g := gauss(y-mu, v)
+			s += g
+			sf += g * t
+		}
+		out.d[2*a+1] = s / mixSteps
+		out.f[a] = 0.5
+		if s > 0 {
+			out.f[a] = sf / s
+		}
+	}
+	return out
+}
+
+func gauss(d, v float64) float64 {
+	return math.Exp(-d*d/(2*v)) / math.Sqrt(2*math.Pi*v)
+}
+
+// startMixture returns a mixture to start from: the three groups that divide
+// the histogram with the least variance within groups (Otsu's criterion),
+// found exactly over 128 bins between the 0.5th and 99.5th percentile. It
+// reports false if there are fewer than 100 values or no contrast.
+func startMixture(y []float64) (mixture, bool) {
+	var m mixture
+	if len(y) < 100 {
+		return m, false
+	}
+	s := slices.Clone(y)
+	slices.Sort(s)
+	lo, hi := s[len(s)/200], s[len(s)-1-len(s)/200]
+	if !(hi > lo) {
+		return m, false
+	}
+	const bins = 128
+	var c0, c1, c2 [bins + 1]float64 // cumulative count, sum, sum of squares
+	var h [bins]float64
+	for _, v := range y {
+		h[min(max(int((v-lo)/(hi-lo)*bins), 0), bins-1)]++
+	}
+	for b := range bins {
+		x := (float64(b) + 0.5) / bins
+		c0[b+1], c1[b+1], c2[b+1] = c0[b]+h[b], c1[b]+h[b]*x, c2[b]+h[b]*x*x
+	}
+	within := func(a, b int) float64 {
+		n := c0[b] - c0[a]
+		if n == 0 {
+			return 0
+		}
+		t := c1[b] - c1[a]
+		return c2[b] - c2[a] - t*t/n
+	}
+	best, cut := math.Inf(1), [4]int{0, 1, 2, bins}
+	for a := 1; a < bins-1; a++ {
+		for b := a + 1; b < bins; b++ {
+			if c0[a] == 0 || c0[b] == c0[a] || c0[bins] == c0[b] {
+				continue
+			}
+			if v := within(0, a) + within(a, b) + within(b, bins); v < best {
+				best, cut = v, [4]int{0, a, b, bins}
+			}
+		}
+	}
+	if math.IsInf(best, 1) { // fewer than three distinct intensities
+		cut = [4]int{0, bins / 3, 2 * bins / 3, bins}
+	}
+	span := hi - lo
+	m.floor = 1e-5 * span * span
+	for c := range 3 {
+		n := c0[cut[c+1]] - c0[cut[c]]
+		mid := float64(cut[c]+cut[c+1]) / (2 * bins)
+		if n > 0 {
+			mid = (c1[cut[c+1]] - c1[cut[c]]) / n
+		}
+		m.mean[c] = lo + span*mid
+		m.variance[c] = m.floor
+		if n > 0 {
+			m.variance[c] = max(m.floor, span*span*within(cut[c], cut[c+1])/n)
+		}
+		m.weight[pureClass[c]] = 0.8 * (n + 1) / (c0[bins] + 3)
+	}
+	m.weight[1], m.weight[3] = 0.1, 0.1
+	return m, true
+}
+
+// estimation holds what the expectation–maximisation works on.
+type estimation struct {
+	mix     mixture
+	field   *polynomial
+	raw     []float64 // intensities of the sample
+	y       []float64 // the same, corrected by the field
+	log     []float64 // the field at each, ln b
+	basis   []float32 // the field's terms at each
+	prior   [][3]float32
+	workers int
+}
+
+func newEstimation(m mixture, field *polynomial, b *brainVoxels, sample []int32, prior [][3]float32, y []float64, g voxel.Grid, workers int) *estimation {
+	terms := len(field.terms)
+	e := &estimation{mix: m, field: field, raw: y, y: slices.Clone(y), log: make([]float64, len(y)), workers: workers,
+		basis: make([]float32, terms*len(y))}
+	par.Ranges(workers, len(sample), pieceSize, func(lo, hi int) {
+		s := field.scratch()
+		for i := lo; i < hi; i++ {
+			for t, x := range field.basis(g.World(g.Coord(int(b.at[sample[i]]))), s) {
+				e.basis[i*terms+t] = float32(x)
+			}
+		}
+	})
+	if prior != nil {
+		for _, v := range sample {
+			e.prior = append(e.prior, prior[v])
+		}
+	}
+	return e
+}
+
+// csfSpread is the largest variance of CSF, as a multiple of grey matter's.
+const csfSpread = 1.5
+
+// pieceSize is the number of voxels whose sums are formed together.
+const pieceSize = 4096
+
+// run alternates expectation, maximisation and, every second round, the bias
+// field, until no mean moves by more than 2e-3 of the distance between CSF and
+// white matter and the field settles too. It returns the rounds and whether it
+// settled.
+func (e *estimation) run() (int, bool) {
+	const limit = 40
+	for round := 1; round <= limit; round++ {
+		before := e.mix.mean
+		moved := 0.0
+		if len(e.field.terms) > 0 && round%2 == 0 {
+			moved = e.updateField()
+		}
+		e.updateMixture()
+		span := e.mix.mean[wm] - e.mix.mean[csf]
+		for c := range 3 {
+			moved = max(moved, math.Abs(e.mix.mean[c]-before[c])/span)
+		}
+		if moved < 2e-3 && round > 6 && (len(e.field.terms) == 0 || round%2 == 0) {
+			return round, true
+		}
+	}
+	return limit, false
+}
+
+// updateMixture performs one round of expectation and maximisation for means,
+// variances and weights.
+func (e *estimation) updateMixture() {
+	type sums struct {
+		n, s [3]float64
+		q    [3]float64
+		w    [nClass]float64
+	}
+	parts := make([]sums, (len(e.y)+pieceSize-1)/pieceSize)
+	ref := e.mix.mean // squares about the old means lose no digits
+	table := e.mix.table()
+	par.Ranges(e.workers, len(e.y), pieceSize, func(lo, hi int) {
+		t := &parts[lo/pieceSize]
+		var d densities
+		var p [nClass]float64
+		for i := lo; i < hi; i++ {
+			y := e.y[i]
+			table.at(y, &d)
+			if !e.mix.posterior(&d.d, e.priorAt(i), &p) {
+				continue
+			}
+			for c := range 3 {
+				r := p[pureClass[c]]
+				t.n[c] += r
+				t.s[c] += r * (y - ref[c])
+				t.q[c] += r * (y - ref[c]) * (y - ref[c])
+			}
+			for k := range nClass {
+				t.w[k] += p[k]
+			}
+		}
+	})
+	var a sums
+	total := 0.0
+	for i := range parts {
+		for c := range 3 {
+			a.n[c] += parts[i].n[c]
+			a.s[c] += parts[i].s[c]
+			a.q[c] += parts[i].q[c]
+		}
+		for k := range nClass {
+			a.w[k] += parts[i].w[k]
+			total += parts[i].w[k]
+		}
+	}
+	if !(total > 0) {
+		return
+	}
+	// A class with few voxels borrows its variance from the pooled one, so that
+	// it cannot collapse onto a handful of equal values.
+	pooled := 0.0
+	for c := range 3 {
+		if a.n[c] > 0 {
+			pooled += a.q[c] - a.s[c]*a.s[c]/a.n[c]
+		}
+	}
+	pooled /= max(a.n[0]+a.n[1]+a.n[2], 1)
+	own := 0.002 * total
+	next := e.mix
+	for c := range 3 {
+		if a.n[c] < 1 {
+			continue
+		}
+		shift := a.s[c] / a.n[c]
+		next.mean[c] = ref[c] + shift
+		v := a.q[c] - a.s[c]*shift
+		next.variance[c] = max(e.mix.floor, (v+own*pooled)/(a.n[c]+own))
+	}
+	// CSF has no anatomy of its own: what is broader than grey matter in its
+	// class is dura, vessels and mixtures, which would pull its mean up.
+	next.variance[csf] = min(next.variance[csf], csfSpread*next.variance[gm])
+	for k := range nClass {
+		next.weight[k] = (a.w[k] + 1e-3*total) / (total * (1 + 1e-3*nClass))
+	}
+	// A step that would change the order of the tissues is not taken.
+	if next.mean[csf] < next.mean[gm] && next.mean[gm] < next.mean[wm] {
+		e.mix = next
+	}
+}
+
+func (e *estimation) priorAt(i int) *[3]float32 {
+	if e.prior == nil {
+		return nil
+	}
+	return &e.prior[i]
+}
+
+// posterior fills p with the classes' probabilities given their densities d
+// and the local prior, if any. It reports false if all densities are zero.
+func (m *mixture) posterior(d *[nClass]float64, prior *[3]float32, p *[nClass]float64) bool {
+	s := 0.0
+	for k := range nClass {
+		p[k] = d[k] * m.weight[k] * localPrior(prior, k)
+		s += p[k]
+	}
+	if !(s > 0) {
+		return false
+	}
+	for k := range nClass {
+		p[k] /= s
+	}
+	return true
+}
+
+// localPrior returns the factor with which a local prior weighs class k: the
+// tissue's own probability, and for a mixed class twice the geometric mean of
+// its two.
+func localPrior(prior *[3]float32, k int) float64 {
+	switch {
+	case prior == nil:
+		return 1
+	case k%2 == 0:
+		return float64(prior[k/2])
+	}
+	return 2 * math.Sqrt(float64(prior[k/2])*float64(prior[k/2+1]))
+}
+
+// fieldStep is the step through the sample for the bias field, which has few
+// parameters and needs fewer voxels than the mixture.
+const fieldStep = 4
+
+// updateField fits the bias field to the logarithm of intensity over what the
+// mixture expects, each voxel weighted by how well its tissue is known:
+// mean²/variance of the expected class is the inverse variance of the
+// logarithm. It returns the root mean square change of ln b.
+func (e *estimation) updateField() float64 {
+	terms := len(e.field.terms)
+	n := terms + 1
+	pieces := (len(e.y) + pieceSize - 1) / pieceSize
+	normal := make([][]float64, pieces)
+	rhs := make([][]float64, pieces)
+	table := e.mix.table()
+	par.Ranges(e.workers, len(e.y), pieceSize, func(lo, hi int) {
+		a, b := make([]float64, n*n), make([]float64, n)
+		x := make([]float64, n)
+		x[0] = 1
+		var d densities
+		var p [nClass]float64
+		for i := lo; i < hi; i += fieldStep {
+			if !(e.y[i] > 0) {
+				continue
+			}
+			table.at(e.y[i], &d)
+			if !e.mix.posterior(&d.d, e.priorAt(i), &p) {
+				continue
+			}
+			var w, target float64
+			for c := range 3 {
+				if e.mix.mean[c] > 0 {
+					k := p[pureClass[c]] * e.mix.mean[c] * e.mix.mean[c] / e.mix.variance[c]
+					w += k
+					target += k * math.Log(e.mix.mean[c])
+				}
+			}
+			if !(w > 0) {
+				continue
+			}
+			r := math.Log(e.raw[i]) - target/w
+			for t, v := range e.basis[i*terms : (i+1)*terms] {
+				x[t+1] = float64(v)
+			}
+			for u := range n {
+				wx := w * x[u]
+				b[u] += wx * r
+				row := a[u*n : u*n+n]
+				for v := u; v < n; v++ {
+					row[v] += wx * x[v]
+				}
+			}
+		}
+		normal[lo/pieceSize], rhs[lo/pieceSize] = a, b
+	})
+	for q := 1; q < pieces; q++ {
+		for i, v := range normal[q] {
+			normal[0][i] += v
+		}
+		for i, v := range rhs[q] {
+			rhs[0][i] += v
+		}
+	}
+	if pieces == 0 || !e.field.solve(normal[0], rhs[0]) {
+		return 0
+	}
+	next := make([]float64, len(e.y))
+	sum := par.Sum(e.workers, len(e.y), pieceSize, func(lo, hi int) float64 {
+		s := 0.0
+		for i := lo; i < hi; i++ {
+			for t, v := range e.basis[i*terms : (i+1)*terms] {
+				next[i] += e.field.coef[t] * float64(v)
+			}
+			s += next[i]
+		}
+		return s
+	})
+	e.field.mean = sum / float64(len(e.y))
+	moved := par.Sum(e.workers, len(e.y), pieceSize, func(lo, hi int) float64 {
+		s := 0.0
+		for i := lo; i < hi; i++ {
+			next[i] -= e.field.mean
+			s += (next[i] - e.log[i]) * (next[i] - e.log[i])
+			e.y[i] = e.raw[i] * math.Exp(-next[i])
+		}
+		return s
+	})
+	e.log = next
+	return math.Sqrt(moved / float64(len(e.y)))
+}
+
+// discord is the cost of neighbouring classes: half a step apart on the scale
+// CSF – GM – WM (a pure tissue and its own mixture) costs a quarter, a full
+// step or more costs one; nothing for equals.
+func discord(a, b int) float64 {
+	switch d := max(a-b, b-a); d {
+	case 0:
+		return 0
+	case 1:
+		return 0.25
+	}
+	return 1
+}
+
+// classify returns the fractions of CSF, GM and WM of every voxel, by rounds of
+// mean-field updates:
+//
+//	p_k(n) ∝ density_k(n) · weight_k · prior_k(n) · exp(−β Σ_m Σ_l discord(k, l) p_l(m))
+//
+// over the six neighbours m, each weighted by the smallest voxel size over the
+// distance. Neighbours outside the mask have no say.
+func classify(m mixture, b *brainVoxels, bias []float32, prior [][3]float32, beta float64, g voxel.Grid, workers int) [][3]float32 {
+	n := len(b.at)
+	like := make([][nClass]float32, n)
+	mixed := make([][2]float32, n)
+	cur, next := make([][nClass]float32, n), make([][nClass]float32, n)
+	table := m.table()
+	par.Ranges(workers, n, pieceSize, func(lo, hi int) {
+		var d densities
+		var p [nClass]float64
+		for i := lo; i < hi; i++ {
+			table.at(float64(b.value[i])/float64(bias[i]), &d)
+			var at *[3]float32
+			if prior != nil {
+				at = &prior[i]
+			}
+			if !m.posterior(&d.d, at, &p) {
+				p = [nClass]float64{0.2, 0.2, 0.2, 0.2, 0.2}
+			}
+			for k := range nClass {
+				like[i][k] = float32(p[k])
+			}
+			mixed[i] = [2]float32{float32(d.f[0]), float32(d.f[1])}
+			cur[i] = like[i]
+		}
+	})
+	if beta > 0 {
+		var cost [nClass][nClass]float64
+		for k := range nClass {
+			for l := range nClass {
+				cost[k][l] = beta * discord(k, l)
+			}
+		}
+		size := g.Spacing()
+		least := min(size[0], size[1], size[2])
+		stride := [3]int{1, g.Dim[0], g.Dim[0] * g.Dim[1]}
+		const rounds = 5
+		for range rounds {
+			par.Ranges(workers, n, pieceSize, func(lo, hi int) {
+				for i := lo; i < hi; i++ {
+					at := int(b.at[i])
+					var c [3]int
+					c[0], c[1], c[2] = g.Coord(at)
+					var near [nClass]float64 // neighbours' probabilities, weighted
+					for a := range 3 {
+						w := least / size[a]
+						for _, s := range [2]int{-1, 1} {
+							if c[a]+s < 0 || c[a]+s >= g.Dim[a] {
+								continue
+							}
+							if o := b.index[at+s*stride[a]]; o >= 0 {
+								for k := range nClass {
+									near[k] += w * float64(cur[o][k])
+								}
+							}
+						}
+					}
+					var p [nClass]float64
+					sum := 0.0
+					for k := range nClass {
+						e := 0.0
+						for l := range nClass {
+							e += cost[k][l] * near[l]
+						}
+						p[k] = float64(like[i][k]) * math.Exp(-e)
+						sum += p[k]
+					}
+					for k := range nClass {
+						next[i][k] = float32(p[k] / sum)
+					}
+				}
+			})
+			cur, next = next, cur
+		}
+	}
+	out := make([][3]float32, n)
+	for i := range out {
+		p, f := &cur[i], &mixed[i]
+		out[i] = [3]float32{
+			csf: p[0] + p[1]*(1-f[0]),
+			gm:  p[2] + p[1]*f[0] + p[3]*(1-f[1]),
+			wm:  p[4] + p[3]*f[1],
+		}
+	}
+	return out
+}

@@ -1,0 +1,42 @@
+package tissue
+
+import (
+	"phasl/voxel"
+)
+
+// ToGrid returns the fractions of grey matter, white matter and CSF in the
+// voxels of another grid, usually that of the ASL scan.
+//
+// tr maps world points of onto to world points of the tissues' grid (nil:
+// identity). Each voxel is the mean over n×n×n points spread evenly inside it
+// (0: as many as the finer grid needs), not a value interpolated at its centre:
+// an ASL voxel of 4×4×8 mm holds more than a hundred voxels of a T1w image.
+// Outside the T1w's box the fractions are unknown and NaN.
+func (t *Tissues) ToGrid(onto voxel.Grid, tr voxel.Transform, n, workers int) *Tissues {
+	return &Tissues{
+		GM:  voxel.Average(t.GM, onto, tr, n, workers),
+		WM:  voxel.Average(t.WM, onto, tr, n, workers),
+		CSF: voxel.Average(t.CSF, onto, tr, n, workers),
+	}
+}
+
+// Brain returns the voxels of which more than half is tissue or CSF.
+func (t *Tissues) Brain() *voxel.Mask {
+	m := voxel.NewMask(t.GM.Grid)
+	for n := range m.In {
+		m.In[n] = t.GM.Data[n]+t.WM.Data[n]+t.CSF.Data[n] > 0.5
+	}
+	return m
+}
+
+// SegmentTemplate returns tissues and brain mask of a template of which only
+// the T1-weighted image is at hand, with its head or without: [BrainT1], then
+// [Segment].
+//
+// A template is an average of many heads: its cortex is blurred, so its grey
+// matter is thicker than a person's.
+func SegmentTemplate(t1 *voxel.Image, opt SegmentOptions) (*Tissues, *voxel.Mask, BrainReport, SegmentReport) {
+	mask, brain := BrainT1(t1, BrainOptions{Workers: opt.Workers})
+	tissues, seg := Segment(t1, mask, opt)
+	return tissues, mask, brain, seg
+}
