@@ -45,22 +45,26 @@ func (c Constants) Has(name string) bool {
 
 // Names of the constants.
 const (
-	BloodT1              = "BloodT1"                         // T1b
-	Partition            = "PartitionCoefficient"            // λ
-	Efficiency           = "LabelingEfficiency"              // α
-	SuppressionPerPulse  = "BackgroundSuppressionEfficiency" // αbs
-	GreyT1               = "GreyMatterT1"                    // T1gm
-	WhiteT1              = "WhiteMatterT1"                   // T1wm
-	GreyTransit          = "GreyMatterTransitTime"           // Δt of grey matter where it is not fitted
-	WhiteTransit         = "WhiteMatterTransitTime"          // Δt of white matter where it is not fitted
-	M0T1                 = "M0T1"                            // T1 for the recovery of M0
-	BolusDuration        = "BolusDuration"                   // τ of PASL without bolus cut-off
-	M0Scale              = "M0Scale"                         // factor applied to M0
-	GESaturation         = "SaturationTime"                  // GE product: recovery of the proton-density volume
-	GEReceiveScale       = "ProtonDensityScale"              // GE product: 32
-	Averages             = "NumberOfExcitations"             // GE product: NEX
-	minimumSupportedT1   = 0.05                              // [s]; below, a T1 is a slip of units
-	maximumSupportedTime = 20.0                              // [s]; above, a time is a slip of units
+	BloodT1             = "BloodT1"                         // T1b
+	Partition           = "PartitionCoefficient"            // λ
+	Efficiency          = "LabelingEfficiency"              // α
+	SuppressionPerPulse = "BackgroundSuppressionEfficiency" // αbs
+	GreyT1              = "GreyMatterT1"                    // T1gm
+	WhiteT1             = "WhiteMatterT1"                   // T1wm
+	GreyTransit         = "GreyMatterTransitTime"           // Δt of grey matter where it is not fitted
+	WhiteTransit        = "WhiteMatterTransitTime"          // Δt of white matter where it is not fitted
+	M0T1                = "M0T1"                            // T1 for the recovery of M0
+	BolusDuration       = "BolusDuration"                   // τ of PASL without bolus cut-off
+	M0Scale             = "M0Scale"                         // factor applied to M0
+	GESaturation        = "SaturationTime"                  // GE product: recovery of the proton-density volume
+	GEReceiveScale      = "ProtonDensityScale"              // GE product: 32
+	Averages            = "NumberOfExcitations"             // GE product: NEX
+)
+
+// A T1 below the first or a time above the second [s] is a slip of units.
+const (
+	leastT1  = 0.05
+	mostTime = 20.0
 )
 
 // ConstantNames lists every name that [Options].Set accepts.
@@ -82,19 +86,18 @@ const (
 
 // field gathers what depends on field strength [T].
 type field struct {
-	tesla              float64
-	bloodT1            float64
-	bloodSource        string
-	greyT1, whiteT1    float64
-	tissueSource       string
-	tolerance          float64 // how far a nominal strength may be from tesla
-	describedNominally string
+	tesla           float64
+	bloodT1         float64
+	bloodSource     string
+	greyT1, whiteT1 float64
+	tissueSource    string
+	tolerance       float64 // how far a nominal strength may be from tesla
 }
 
 var fields = []field{
-	{tesla: 1.5, bloodT1: 1.35, bloodSource: srcWhitePaper, greyT1: 1.197, whiteT1: 0.646, tissueSource: srcWright, tolerance: 0.15, describedNominally: "1.5 T"},
-	{tesla: 3, bloodT1: 1.65, bloodSource: srcWhitePaper, greyT1: 1.331, whiteT1: 0.832, tissueSource: srcWansapura, tolerance: 0.25, describedNominally: "3 T"},
-	{tesla: 7, bloodT1: 2.1, bloodSource: srcZhang, greyT1: 1.939, whiteT1: 1.126, tissueSource: srcWright, tolerance: 0.3, describedNominally: "7 T"},
+	{tesla: 1.5, bloodT1: 1.35, bloodSource: srcWhitePaper, greyT1: 1.197, whiteT1: 0.646, tissueSource: srcWright, tolerance: 0.15},
+	{tesla: 3, bloodT1: 1.65, bloodSource: srcWhitePaper, greyT1: 1.331, whiteT1: 0.832, tissueSource: srcWansapura, tolerance: 0.25},
+	{tesla: 7, bloodT1: 2.1, bloodSource: srcZhang, greyT1: 1.939, whiteT1: 1.126, tissueSource: srcWright, tolerance: 0.3},
 }
 
 // lookupField returns the defaults for a field strength [T], and false if
@@ -165,10 +168,7 @@ func constants(p *Protocol, m Model, set map[string]float64, l *diag.List) Const
 		v, src = need(WhiteT1, f.tissueSource, f.whiteT1)
 		add(WhiteT1, "T1wm", "s", v, src)
 		if !p.MultiDelay() {
-			grey, white := 1.3, 1.6
-			if p.Labelling == PASL {
-				grey, white = 0.7, 1.0
-			}
+			grey, white := defaultTransit(p.Labelling)
 			add(GreyTransit, "Δt", "s", grey, srcChappell)
 			add(WhiteTransit, "Δt", "s", white, srcChappell)
 		}
@@ -178,7 +178,7 @@ func constants(p *Protocol, m Model, set map[string]float64, l *diag.List) Const
 			add(BolusDuration, "τ", "s", v, "")
 		}
 	}
-	if p.needsM0() {
+	if !p.relative() {
 		switch {
 		case p.GEProduct:
 			add(GEReceiveScale, "SF", "1", 32, srcGE)
@@ -195,6 +195,12 @@ func constants(p *Protocol, m Model, set map[string]float64, l *diag.List) Const
 			add(GESaturation, "ST", "s", 2, srcGE)
 			add(M0T1, "T1", "s", 1.2, srcGE)
 		default:
+			if _, ok := set[M0Scale]; ok {
+				add(M0Scale, "s", "1", 1, "")
+			}
+			if p.M0Type == "Estimate" {
+				break
+			}
 			v, src := 0.0, ""
 			if x, ok := set[GreyT1]; ok {
 				v, src = x, "grey matter, given by the user"
@@ -202,9 +208,6 @@ func constants(p *Protocol, m Model, set map[string]float64, l *diag.List) Const
 				v, src = need(M0T1, f.tissueSource+" (grey matter)", f.greyT1)
 			}
 			add(M0T1, "T1", "s", v, src)
-			if _, ok := set[M0Scale]; ok {
-				add(M0Scale, "s", "1", 1, "")
-			}
 		}
 	}
 	checkConstants(p, out, set, l)
@@ -219,6 +222,15 @@ func defaultEfficiency(lab Labelling) (float64, string) {
 		return 0.98, srcWhitePaper
 	}
 	return 0.85, srcWhitePaper
+}
+
+// defaultTransit returns the transit times [s] taken for grey and white matter
+// where they are not fitted.
+func defaultTransit(lab Labelling) (grey, white float64) {
+	if lab == PASL {
+		return 0.7, 1.0
+	}
+	return 1.3, 1.6
 }
 
 func checkConstants(p *Protocol, used Constants, set map[string]float64, l *diag.List) {
@@ -243,15 +255,15 @@ func checkConstants(p *Protocol, used Constants, set map[string]float64, l *diag
 		lo, hi := 0.0, math.Inf(1)
 		switch c.Name {
 		case BloodT1, GreyT1, WhiteT1, M0T1:
-			lo, hi = minimumSupportedT1, maximumSupportedTime
+			lo, hi = leastT1, mostTime
 		case Efficiency, SuppressionPerPulse:
 			hi = 1
 		case Partition:
 			hi = 2
 		case GreyTransit, WhiteTransit:
-			lo, hi = -1e-9, maximumSupportedTime
+			lo, hi = -1e-9, mostTime
 		case BolusDuration, GESaturation:
-			hi = maximumSupportedTime
+			hi = mostTime
 		}
 		if !(c.Value > lo && c.Value <= hi) && !math.IsNaN(c.Value) || math.IsNaN(c.Value) && c.From != "default" {
 			file := p.File

@@ -20,10 +20,10 @@ func equation(p *Protocol, r *Result) string {
 	m0 := ""
 	switch k := r.Calibration; {
 	case r.Model == ModelNone:
+	case k.Relative && r.Model == ModelKinetic:
+		m0 = fmt.Sprintf("; M0 = 1, |f| = %g/6000 in T1′, and CBF scaled to a median of 1 in the brain", relativeFlow/perfusionUnit)
 	case k.Relative:
 		m0 = "; M0 = 1, and CBF scaled to a median of 1 in the brain"
-	case p.GEProduct && r.Constants.Has(M0Scale):
-		m0 = "; M0 = SF·NEX·PD/(1 − exp(−ST/T1))"
 	case p.GEProduct:
 		m0 = "; M0 = SF·NEX·PD/(1 − exp(−ST/T1))"
 	case k.Recovery != 1:
@@ -48,20 +48,26 @@ func equation(p *Protocol, r *Result) string {
 }
 
 // notes gathers what a reader of the result must know.
-func (r *Result) notes(p *Protocol, alone []int, l diag.List) {
+func (r *Result) notes(p *Protocol, alone []int, share float64, l diag.List) {
 	add := func(format string, args ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, args...)) }
 	switch {
 	case r.Model == ModelNone:
 		add("CBF was computed elsewhere and is passed through; its model and constants are not known here.")
 	case r.Model == ModelKinetic && p.MultiDelay():
 		add("CBF and transit time were fitted with the general kinetic model (one compartment, plug flow). Where the bolus is spread out on its way, transit time reads early and CBF slightly low; blood still in arteries reads as high CBF with early arrival.")
+		if first := r.Delays[0].PLD; p.Labelling != PASL && first > 0.1 {
+			add("Transit times below the shortest delay, %g s, cannot be told apart; CBF is hardly affected.", first)
+		}
 	case r.Model == ModelKinetic:
 		add("CBF was computed with the general kinetic model for a transit time that was given, not measured. With all label arrived the error is small; where the true transit time exceeds the delay CBF reads low.")
 	default:
-		add("CBF was computed with the white-paper equation, which lets all label decay with the T1 of blood and takes it to have arrived. It reads low, more in white than in grey matter: by 24 %% and 53 %% on a noise-free phantom made with the kinetic model.")
+		add("CBF was computed with the white-paper equation, which lets all label decay with the T1 of blood and takes it to have arrived. It reads low, more in white than in grey matter.%s", whitePaperBias(p, r))
 	}
 	if r.Model != ModelNone && p.BackgroundSuppression && p.SuppressionPulses < 0 && r.Model != ModelGE {
 		add("The number of background suppression pulses is not stated, so no loss of label to them is allowed for: CBF reads low by about 5 %% for each pulse.")
+	}
+	if p.LabelingEfficiency.Given && r.Constants.Has(SuppressionPerPulse) && r.Constants.Has(Efficiency) {
+		add("LabelingEfficiency of %s is taken as that of labelling alone, and the loss to background suppression comes on top. If it was measured with suppression on, set %s=1.", p.LabelingEfficiency.File, SuppressionPerPulse)
 	}
 	if r.Units == UnitsRelative {
 		why := "the series has no M0"
@@ -78,6 +84,9 @@ func (r *Result) notes(p *Protocol, alone []int, l diag.List) {
 	}
 	if n := r.Calibration.Unusable; n > 0 {
 		add("%d voxels of the brain have no usable M0 and so no CBF.", n)
+	}
+	if n := r.unsolved(); n > 0 {
+		add("In %d voxels less than a tenth of the bolus has arrived by readout, so CBF cannot be told there.", n)
 	}
 	if len(alone) > 0 {
 		add("Without partner and not used: volumes %s (counted from 0).", list(alone))
@@ -99,7 +108,7 @@ func (r *Result) notes(p *Protocol, alone []int, l diag.List) {
 		}
 	}
 	if out > 0 {
-		add("%d of %s left out as outliers.", out, plural(len(r.Pairs), "pair"))
+		add("%d of %s left out as outliers; no more than %g %% may be.", out, plural(len(r.Pairs), "pair"), 100*share)
 	}
 	if kept > 0 {
 		add("%s apart from the others but used.", map[bool]string{true: "1 pair stands", false: fmt.Sprintf("%d pairs stand", kept)}[kept == 1])
@@ -107,6 +116,42 @@ func (r *Result) notes(p *Protocol, alone []int, l diag.List) {
 	for _, w := range l.Warnings() {
 		add("%s: %s.", w.Field, w.Found)
 	}
+}
+
+// whitePaperBias says how far the white-paper equation is from the kinetic
+// model at the timing of this scan, for typical tissue, or nothing where that
+// is not known.
+func whitePaperBias(p *Protocol, r *Result) string {
+	f, ok := lookupField(p.FieldStrength)
+	d := r.Delays[0]
+	if !ok || !(d.LD > 0) || p.CutOffTechnique == "QUIPSS" {
+		return ""
+	}
+	grey, white := defaultTransit(p.Labelling)
+	bias := func(cbf, t1, att float64) float64 {
+		k := Kinetic{Labelling: p.Labelling, Alpha: 1, T1b: r.Constants.Value(BloodT1), T1t: t1, Lambda: r.Constants.Value(Partition), Tau: d.LD}
+		t := d.PLD
+		if p.Labelling != PASL {
+			t += d.LD
+		}
+		return 100 * (k.DeltaM(cbf, att, t)*k.WhitePaper(d.PLD)/cbf - 1)
+	}
+	return fmt.Sprintf(" At the timing of this scan, against the kinetic model: %+.0f %% in grey matter (CBF 60, T1 %.3g s, transit time %.2g s), %+.0f %% in white matter (CBF 20, %.3g s, %.2g s).",
+		bias(60, f.greyT1, grey), f.greyT1, grey, bias(20, f.whiteT1, white), f.whiteT1, white)
+}
+
+// unsolved counts voxels with M0 and ΔM but without CBF.
+func (r *Result) unsolved() int {
+	n := 0
+	if r.M0 == nil {
+		return 0
+	}
+	for i, m := range r.M0.Data {
+		if m > 0 && finite(float64(r.DeltaM.Data[i])) && !finite(float64(r.CBF.Data[i])) {
+			n++
+		}
+	}
+	return n
 }
 
 func list(v []int) string {

@@ -12,7 +12,6 @@ type sample struct {
 	t    float64 // since labelling began [s]
 	n    float64 // number of differences
 	y    float64 // mean ΔM/M0
-	g    float64 // scratch: shape at the current point
 	dydf float64 // scratch: derivatives at the solution
 	dyda float64
 }

@@ -70,7 +70,7 @@ func calibrate(in *Input, p *Protocol, c Constants, opt Options, mask *voxel.Mas
 		img = constantImage(in.Series.Grid, float32(p.M0Estimate))
 		info.Source = fmt.Sprintf("one number for the brain, %g", p.M0Estimate)
 	case "Absent":
-		if p.source() == bids.Control && !p.BackgroundSuppression {
+		if !p.relative() {
 			vols := volumesOf(p, bids.Control)
 			img = meanImage(in.Series, vols)
 			tr = p.TR[vols[0]]

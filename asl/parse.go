@@ -125,11 +125,6 @@ func contextFile(sidecar string) string {
 func (r *reader) labelling(p *Protocol) {
 	s, ok := r.text("ArterialSpinLabelingType")
 	if !ok {
-		if old, has := r.text("LabelingType"); has {
-			r.l.Errorf(r.sc.Path, "ArterialSpinLabelingType", "rename LabelingType to ArterialSpinLabelingType, or add --set ArterialSpinLabelingType="+strings.ToUpper(old),
-				"is missing; LabelingType is not a BIDS field")
-			return
-		}
 		r.missing("ArterialSpinLabelingType", "it decides the model", "ArterialSpinLabelingType=PCASL")
 		return
 	}
@@ -161,11 +156,6 @@ func (r *reader) delays(p *Protocol, opt Options) {
 		}
 	} else {
 		r.cutOff(p, opt)
-	}
-	if !r.has("RepetitionTimePreparation") && r.has("RepetitionTime") {
-		r.l.Errorf(r.sc.Path, "RepetitionTimePreparation", "rename RepetitionTime to RepetitionTimePreparation, or add --set RepetitionTimePreparation="+r.literal("RepetitionTime"),
-			"is missing; for ASL, BIDS replaces RepetitionTime by it")
-		return
 	}
 	if v, ok := r.perVolume("RepetitionTimePreparation", n, "it decides how far M0 has recovered", "RepetitionTimePreparation=5"); ok {
 		r.seconds("RepetitionTimePreparation", v, nil, math.SmallestNonzeroFloat64, 60)

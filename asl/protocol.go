@@ -80,7 +80,11 @@ func (p *Protocol) IsCBF() bool { return p.source() == bids.CBF }
 // IsDeltaM reports whether the series brings differences, not raw pairs.
 func (p *Protocol) IsDeltaM() bool { return p.source() == bids.DeltaM }
 
-func (p *Protocol) needsM0() bool { return !p.IsCBF() }
+// relative reports whether there is nothing to calibrate by: no M0, and no
+// controls that could serve as M0.
+func (p *Protocol) relative() bool {
+	return p.M0Type == "Absent" && (p.source() != bids.Control || p.BackgroundSuppression)
+}
 
 // Count returns the number of volumes of type v.
 func (p *Protocol) Count(v bids.VolumeType) int {

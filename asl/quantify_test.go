@@ -229,6 +229,38 @@ func TestWorkersChangeNothing(t *testing.T) {
 	}
 }
 
+// Realignment leaves voxels at the edge without value in some volumes.
+func TestMissingInSomeVolumes(t *testing.T) {
+	g := testGrid(4, 4, 3)
+	for _, plds := range [][]float64{{1.8}, {0.3, 0.9, 1.5}} {
+		p := testProtocol(6, plds...)
+		s, _, _ := simulate(g, &p, 0.5, 3)
+		whole := mustQuantify(t, Input{Series: s}, p, Options{KeepOutliers: true})
+		few, many := g.Index(0, 0, 0), g.Index(3, 3, 2)
+		for v := 1; v < len(s.Vols); v++ {
+			if v < len(s.Vols)/3 {
+				s.Vols[v][few] = nan32
+			}
+			if v > 4 {
+				s.Vols[v][many] = nan32
+			}
+		}
+		r := mustQuantify(t, Input{Series: s}, p, Options{KeepOutliers: true})
+		a, b := float64(r.CBF.Data[few]), float64(whole.CBF.Data[few])
+		if !(math.Abs(a-b) < 5*float64(whole.CBFSE.Data[few])) {
+			t.Errorf("a third missing: CBF %g, with all pairs %g", a, b)
+		}
+		if v := float64(r.CBF.Data[many]); !math.IsNaN(v) {
+			t.Errorf("most missing: CBF %g, want NaN", v)
+		}
+		w := make([]float32, g.Len())
+		w[few], w[many], w[1] = 1, 1, 1
+		if se := r.RegionSE(w); !(se > 0) {
+			t.Errorf("standard error of a region with gaps: %g", se)
+		}
+	}
+}
+
 func TestTissueMapsSetRelaxation(t *testing.T) {
 	g := testGrid(2, 1, 1)
 	p := testProtocol(1, 1.8)

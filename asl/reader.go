@@ -8,28 +8,43 @@ import (
 	"phasl/diag"
 )
 
-// reader takes typed values from a sidecar and gathers faults.
+// reader takes what a protocol needs from a sidecar and gathers faults.
 type reader struct {
 	sc *bids.Sidecar
 	l  diag.List
 }
 
-func (r *reader) has(name string) bool {
-	f, ok := r.sc.Fields[name]
-	return ok && f.Value != nil
-}
+func (r *reader) has(name string) bool    { return r.sc.Has(name) }
+func (r *reader) file(name string) string { return r.sc.Source(name) }
 
-// file returns where a field is from.
-func (r *reader) file(name string) string {
-	if f, ok := r.sc.Fields[name]; ok && f.File != "" {
-		return f.File
+func (r *reader) text(name string) (string, bool)       { return r.sc.Text(name, &r.l) }
+func (r *reader) boolean(name string) (value, ok bool)  { return r.sc.Bool(name, &r.l) }
+func (r *reader) number(name string) (float64, bool)    { return r.sc.Number(name, &r.l) }
+func (r *reader) numbers(name string) ([]float64, bool) { return r.sc.Numbers(name, &r.l) }
+
+// missing reports a field that is needed for a reason, unless it is there and
+// has been found faulty already. A field that seems to be meant is named in
+// the remedy, with its value; it is never used by itself, because its meaning
+// or unit may differ.
+func (r *reader) missing(name, why, example string) {
+	if r.has(name) {
+		return
 	}
-	return r.sc.Path
+	if other, ok := r.sc.Misspelt(name); ok {
+		r.l.Errorf(r.sc.Path, name, fmt.Sprintf("rename %s to %s, or add --set %s=%s, if that is what it holds", other, name, name, r.literal(other)),
+			"is missing: %s; there is %s, which is another field", why, other)
+		return
+	}
+	r.l.Errorf(r.sc.Path, name, "add it to the sidecar, or --set "+example, "is missing: %s", why)
 }
 
-// literal returns a field's value as JSON.
+// literal returns a field's value as --set takes it.
 func (r *reader) literal(name string) string {
-	b, err := json.Marshal(r.sc.Fields[name].Value)
+	v := r.sc.Fields[name].Value
+	if s, ok := v.(string); ok {
+		return s
+	}
+	b, err := json.Marshal(v)
 	if err != nil {
 		return "…"
 	}
@@ -37,81 +52,6 @@ func (r *reader) literal(name string) string {
 		return string(b[:1]) + "…" + string(b[len(b)-1:])
 	}
 	return string(b)
-}
-
-// missing reports a field that is needed for a reason, unless it is there and
-// has been found faulty already.
-func (r *reader) missing(name, why, example string) {
-	if r.has(name) {
-		return
-	}
-	r.l.Errorf(r.sc.Path, name, "add it to the sidecar, or --set "+example, "is missing: %s", why)
-}
-
-func (r *reader) wrong(name, want string) {
-	r.l.Errorf(r.file(name), name, "write "+want, "%s is not %s", r.literal(name), want)
-}
-
-func (r *reader) text(name string) (string, bool) {
-	if !r.has(name) {
-		return "", false
-	}
-	s, ok := r.sc.Fields[name].Value.(string)
-	if !ok {
-		r.wrong(name, "a text")
-	}
-	return s, ok
-}
-
-func (r *reader) boolean(name string) (value, ok bool) {
-	if !r.has(name) {
-		return false, false
-	}
-	value, ok = r.sc.Fields[name].Value.(bool)
-	if !ok {
-		r.wrong(name, "true or false")
-	}
-	return value, ok
-}
-
-func (r *reader) number(name string) (float64, bool) {
-	if !r.has(name) {
-		return 0, false
-	}
-	v, ok := r.sc.Fields[name].Value.(float64)
-	if !ok || !finite(v) {
-		r.wrong(name, "a number")
-		return 0, false
-	}
-	return v, true
-}
-
-// numbers accepts one number or an array of numbers.
-func (r *reader) numbers(name string) ([]float64, bool) {
-	if !r.has(name) {
-		return nil, false
-	}
-	switch v := r.sc.Fields[name].Value.(type) {
-	case float64:
-		if finite(v) {
-			return []float64{v}, true
-		}
-	case []float64:
-		return append([]float64(nil), v...), true
-	case []any:
-		out := make([]float64, len(v))
-		for i, x := range v {
-			f, ok := x.(float64)
-			if !ok || !finite(f) {
-				r.wrong(name, "a number or an array of numbers")
-				return nil, false
-			}
-			out[i] = f
-		}
-		return out, true
-	}
-	r.wrong(name, "a number or an array of numbers")
-	return nil, false
 }
 
 // perVolume reads a field that BIDS lets be one number for all volumes or an

@@ -216,11 +216,6 @@ func (d *dro) known() Input {
 
 func medianIn(v []float32, m *voxel.Mask) float64 { return float64(voxel.Percentile(m.Select(v), 50)) }
 
-func meanIn(v []float32, m *voxel.Mask) float64 {
-	x, _ := voxel.Mean(v, m)
-	return x
-}
-
 // medianError returns the median absolute difference in the mask.
 func medianError(a, b []float32, m *voxel.Mask) float64 {
 	d := make([]float32, len(a))

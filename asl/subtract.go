@@ -169,16 +169,22 @@ func subtract(s *voxel.Series, pairs []Pair, scale float64, workers int) *voxel.
 
 // average returns, for each delay, the mean of its used pairs, and the number
 // of pairs; and over all delays the pooled variance of one pair about the mean
-// of its delay, NaN where there are no degrees of freedom. A voxel that is NaN
-// in any used pair is NaN.
+// of its delay, NaN where there are no degrees of freedom.
+//
+// Realignment leaves voxels at the edge of the field of view without value in
+// some volumes. They are averaged over the pairs that have one, if those are at
+// least half of each delay, and otherwise have none; their variance is raised
+// by the share of pairs missing, so that standard errors, which count all
+// pairs, come out right.
 func average(diff *voxel.Series, pairs []Pair, delays, workers int) (means [][]float32, counts []int, variance []float32, df int) {
 	counts = make([]int, delays)
+	total := 0
 	for _, pr := range pairs {
 		if pr.Used {
 			counts[pr.Delay]++
+			total++
 		}
 	}
-	df = 0
 	for _, c := range counts {
 		df += max(c-1, 0)
 	}
@@ -188,28 +194,37 @@ func average(diff *voxel.Series, pairs []Pair, delays, workers int) (means [][]f
 	}
 	variance = filled(diff.Len())
 	par.Ranges(workers, diff.Len(), 8192, func(lo, hi int) {
-		sum := make([]float64, delays)
+		sum, have := make([]float64, delays), make([]int, delays)
 		for n := lo; n < hi; n++ {
 			clear(sum)
-			for i, pr := range pairs {
-				if pr.Used {
-					sum[pr.Delay] += float64(diff.Vols[i][n])
+			clear(have)
+			for i := range pairs {
+				if v := diff.Vols[i][n]; pairs[i].Used && v-v == 0 {
+					sum[pairs[i].Delay] += float64(v)
+					have[pairs[i].Delay]++
 				}
 			}
+			free, present := 0, 0
 			for d := range sum {
-				sum[d] /= float64(counts[d]) // NaN for a delay without pairs
-				means[d][n] = float32(sum[d])
-			}
-			if df > 0 {
-				ss := 0.0
-				for i, pr := range pairs {
-					if pr.Used {
-						e := float64(diff.Vols[i][n]) - sum[pr.Delay]
-						ss += e * e
-					}
+				if 2*have[d] < counts[d] {
+					sum[d], have[d] = 0, 0
 				}
-				variance[n] = float32(ss / float64(df))
+				sum[d] /= float64(have[d]) // NaN where there are none
+				means[d][n] = float32(sum[d])
+				free += max(have[d]-1, 0)
+				present += have[d]
 			}
+			if free == 0 {
+				continue
+			}
+			ss := 0.0
+			for i := range pairs {
+				if v := diff.Vols[i][n]; pairs[i].Used && v-v == 0 && have[pairs[i].Delay] > 0 {
+					e := float64(v) - sum[pairs[i].Delay]
+					ss += e * e
+				}
+			}
+			variance[n] = float32(ss / float64(free) * float64(total) / float64(present))
 		}
 	})
 	return means, counts, variance, df

@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"strconv"
 	"strings"
 
 	"phasl/bids"
@@ -24,10 +25,8 @@ func (r *reader) vendor(p *Protocol, opt Options) {
 	kind, _ := r.text("MRAcquisitionType")
 	var words []string
 	for _, f := range []string{"PulseSequenceType", "PulseSequenceDetails", "SequenceName", "ScanOptions", "ScanningSequence"} {
-		if s, ok := r.sc.Fields[f]; ok {
-			if t, ok := s.Value.(string); ok {
-				words = append(words, strings.ToLower(t))
-			}
+		if s, ok := r.sc.Text(f, nil); ok {
+			words = append(words, strings.ToLower(s))
 		}
 	}
 	all := strings.Join(words, " ")
@@ -41,6 +40,12 @@ func (r *reader) vendor(p *Protocol, opt Options) {
 		return // without the proton-density volume there is nothing to scale
 	}
 	p.GEProduct = true
+	if s, ok := r.sc.Text("SoftwareVersions", nil); ok {
+		if major, err := strconv.Atoi(strings.TrimLeft(s, "0")[:digits(strings.TrimLeft(s, "0"))]); err == nil && major > 0 && major < 16 {
+			r.l.Warnf(r.file("SoftwareVersions"), "SoftwareVersions", "give "+M0Scale+" if the size of CBF is wrong",
+				"%q is older than 16: the prototype of those years scaled by 45.24 × NEX, the product by 32 × NEX, which is used", s)
+		}
+	}
 	_, scaled := opt.Set[M0Scale]
 	_, nex := opt.Set[Averages]
 	switch {
@@ -50,6 +55,15 @@ func (r *reader) vendor(p *Protocol, opt Options) {
 	case !(p.TotalAcquiredPairs.Value >= 1):
 		r.l.Errorf(r.file("TotalAcquiredPairs"), "TotalAcquiredPairs", "write the number of pairs that were averaged (NEX)", "%g is not a number of pairs", p.TotalAcquiredPairs.Value)
 	}
+}
+
+// digits returns how many digits s begins with.
+func digits(s string) int {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
 }
 
 // isGE reports whether a Manufacturer names GE, as "GE", "GE MEDICAL SYSTEMS"

@@ -37,11 +37,14 @@ func TestBroken(t *testing.T) {
 		t.Errorf("%d broken datasets, want at least 60", len(cases))
 	}
 	names := map[string]bool{}
-	for _, tt := range cases {
+	for i, tt := range cases {
 		if names[tt.Name] {
 			t.Errorf("the name %q stands twice", tt.Name)
 		}
 		names[tt.Name] = true
+		if testing.Short() && i%5 != 0 {
+			continue // writing the files takes most of the time
+		}
 		t.Run(tt.Name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
@@ -54,7 +57,7 @@ func TestBroken(t *testing.T) {
 				if filepath.IsAbs(p.File) || p.Found == "" || p.Fix == "" && p.Err == nil {
 					t.Errorf("problem without relative file, finding or fix: %+v", p)
 				}
-				found = found || p.File == tt.File && p.Field == tt.Field && strings.Contains(p.Found, tt.Found)
+				found = found || p.File == tt.File && (tt.Found == "" || p.Field == tt.Field && strings.Contains(p.Found, tt.Found))
 			}
 			if !found {
 				t.Errorf("want an error in %s, field %q, with %q; got\n%v", tt.File, tt.Field, tt.Found, errors)

@@ -85,7 +85,8 @@ func (c *checker) seconds(field string, x []float64) bool {
 			where = "volume " + FormatNumber(float64(i)) + ": "
 		}
 		active := c.model
-		if len(x) > 1 && len(x) == len(c.s.Context) {
+		perVolume := len(x) > 1 && len(x) == len(c.s.Context)
+		if perVolume {
 			active = labelled(c.s.Context[i])
 		}
 		switch {
@@ -99,7 +100,7 @@ func (c *checker) seconds(field string, x []float64) bool {
 			c.errorf(c.m, field, "write the time in seconds", "%s0 s for a volume with label or control", where)
 		case active && v < minDelay:
 			c.errorf(c.m, field, "write seconds, as BIDS requires", "%s%g s is too short to be true", where, v)
-		case !active && v > 0 && len(x) > 1:
+		case perVolume && !active && v > 0:
 			c.warnf(c.m, field, "write 0 for it", "%s%g s for a volume without label (%s)", where, v, c.s.Context[i])
 			continue
 		default:

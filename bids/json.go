@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"unicode/utf8"
 
@@ -68,7 +69,9 @@ func decodeJSON(data []byte, file string, l *diag.List) (any, bool) {
 	}
 	d := jsonDecoder{dec: json.NewDecoder(bytes.NewReader(data)), file: file, l: l}
 	d.dec.UseNumber()
-	return d.value(0, "")
+	v, ok := d.value(0, "")
+	d.said.rest(l, file, "faults of this kind")
+	return v, ok
 }
 
 // syntaxHint locates a JSON syntax error and says what it looks like.
@@ -107,6 +110,7 @@ type jsonDecoder struct {
 	dec  *json.Decoder
 	file string
 	l    *diag.List
+	said counter // faults so far
 }
 
 // value decodes the next value; field is the path of keys to it.
@@ -124,7 +128,9 @@ func (d *jsonDecoder) value(depth int, field string) (any, bool) {
 	case json.Number:
 		x, err := strconv.ParseFloat(string(t), 64)
 		if err != nil {
-			d.l.Errorf(d.file, field, "write a number of ordinary size", "%s is too large a number", clip(string(t)))
+			if d.said.add() {
+				d.l.Errorf(d.file, field, "write a number of ordinary size", "%s is too large a number", clip(string(t)))
+			}
 			return nil, true
 		}
 		return x, true
@@ -166,11 +172,11 @@ func (d *jsonDecoder) object(depth int, field string) (any, bool) {
 		if !ok {
 			return nil, false
 		}
-		if old, twice := out[key]; twice {
-			if a, b := show(old), show(v); a == b {
-				d.l.Warnf(d.file, path, "remove one of the two", "the field stands twice, both times as %s", a)
+		if old, twice := out[key]; twice && d.said.add() {
+			if reflect.DeepEqual(old, v) {
+				d.l.Warnf(d.file, path, "remove one of the two", "the field stands twice, both times as %s", show(v))
 			} else {
-				d.l.Errorf(d.file, path, "remove the wrong one", "the field stands twice: %s and %s", a, b)
+				d.l.Errorf(d.file, path, "remove the wrong one", "the field stands twice: %s and %s", show(old), show(v))
 			}
 		}
 		out[key] = v

@@ -166,7 +166,29 @@ func (s *Sidecar) Misspelt(name string) (string, bool) {
 			unknown = append(unknown, k)
 		}
 	}
-	return diag.Nearest(name, unknown)
+	return nearest(name, unknown)
+}
+
+// nearest is [diag.Nearest] for names of fields, which are long and built of
+// few words: the one found must also have the same letters but for two, or
+// AcquisitionTime would be taken for MRAcquisitionType.
+func nearest(name string, candidates []string) (string, bool) {
+	found, ok := diag.Nearest(name, candidates)
+	if !ok {
+		return "", false
+	}
+	n := map[rune]int{}
+	for _, r := range strings.ToLower(name) {
+		n[r]++
+	}
+	for _, r := range strings.ToLower(found) {
+		n[r]--
+	}
+	more, less := 0, 0
+	for _, k := range n {
+		more, less = more+max(k, 0), less+max(-k, 0)
+	}
+	return found, max(more, less) <= 2
 }
 
 // clone copies the sidecar so that values can be set in the copy.

@@ -20,6 +20,7 @@ const Missing = "n/a"
 // Limits of a table.
 const (
 	maxTableBytes    = 64 << 20
+	maxTableCells    = 5_000_000
 	maxTableLine     = 1 << 20
 	maxTableColumns  = 10000
 	maxTableProblems = 20 // of one kind of fault in one table; the rest are counted
@@ -120,7 +121,11 @@ func decodeTable(data []byte, file string) (*Table, diag.List) {
 				l.Errorf(file, "", "remove the line, or write n/a in its cells", "line %d is empty", line)
 			}
 		default:
-			cells := strings.Split(string(text), "\t")
+			if (len(t.Rows)+1)*len(t.Columns) > maxTableCells {
+				l.Errorf(file, "", "check that this is a table", "the table has more than %d cells", maxTableCells)
+				return nil, l
+			}
+			cells := strings.SplitN(string(text), "\t", maxTableColumns+1)
 			if len(cells) != len(t.Columns) {
 				if ragged.add() {
 					l.Errorf(file, "", "give every row as many cells as the header, with n/a for what is missing", "line %d has %d cells where the header has %d", line, len(cells), len(t.Columns))

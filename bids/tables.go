@@ -74,11 +74,19 @@ func (d *Dataset) checkIDs(l *diag.List, t *Table, column, prefix string, labels
 		return
 	}
 	seen := map[string]bool{}
+	var faults, strangers counter
+	folders := make(map[string]bool, len(labels))
+	for _, label := range labels {
+		folders[label] = true
+	}
 	for i, row := range t.Rows {
 		id := row[c]
 		label, ok := strings.CutPrefix(id, prefix)
 		switch {
 		case !ok || !isLabel(label):
+			if !faults.add() {
+				continue
+			}
 			fix := "write " + prefix + " and the label"
 			if a := Alphanumeric(strings.TrimPrefix(strings.TrimPrefix(id, prefix[:3]), "-")); a != "" {
 				fix = "write " + prefix + a
@@ -86,11 +94,19 @@ func (d *Dataset) checkIDs(l *diag.List, t *Table, column, prefix string, labels
 			l.Errorf(t.File, column, fix, "row %d: %q is not of the form %slabel", i+1, clip(id), prefix)
 			continue
 		case complete && seen[label]:
-			l.Errorf(t.File, column, "keep one row", "%q stands twice", clip(id))
-		case !seen[label] && !slices.Contains(labels, label):
-			l.Warnf(t.File, column, "check the spelling", "there is no folder %s", clip(id))
+			if faults.add() {
+				l.Errorf(t.File, column, "keep one row", "%q stands twice", clip(id))
+			}
+		case !seen[label] && !folders[label]:
+			if strangers.add() {
+				l.Warnf(t.File, column, "check the spelling", "there is no folder %s", clip(id))
+			}
 		}
 		seen[label] = true
+	}
+	faults.rest(l, t.File, "identifiers wrong or repeated")
+	if strangers > maxTableProblems {
+		l.Warnf(t.File, column, "check their spelling", "%d more rows have no folder", strangers-maxTableProblems)
 	}
 	for _, label := range labels {
 		if complete && !seen[label] {

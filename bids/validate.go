@@ -34,6 +34,16 @@ func Validate(ds *Dataset, opt ValidateOptions) diag.List {
 	for i := range ds.asl {
 		l.Add(checkScan(ds, &ds.asl[i], opt, &images)...)
 	}
+	for _, f := range ds.Files {
+		if f.Datatype == "anat" && f.Ext == ".json" {
+			// No number depends on these, but they are broken all the same.
+			_, problems := ReadJSON(ds.Abs(f.Path), f.Path)
+			for _, p := range problems {
+				p.Severity = diag.Warning
+			}
+			l.Add(problems...)
+		}
+	}
 	l.Sort()
 	return unique(l)
 }
@@ -171,6 +181,11 @@ func checkScan(ds *Dataset, scan *Scan, opt ValidateOptions, images *imageReader
 	if c.s.M0 != nil {
 		c.m0scan(images)
 	}
+	for _, name := range slices.Sorted(maps.Keys(opt.Overrides)) {
+		if strings.HasPrefix(name, "m0scan.") && scan.M0 == nil {
+			l.Warnf(scan.Path, name, "leave the --set out if no other scan needs it", "the value given by --set is not used: the scan has no separate M0 scan")
+		}
+	}
 	for _, t := range scan.T1w {
 		images.read(t, ds.Abs(t), &l)
 	}
@@ -230,7 +245,7 @@ func (c *checker) missing(m *Sidecar, field, why, example string) {
 		if near == "RepetitionTime" && field == "RepetitionTimePreparation" {
 			fix = "if RepetitionTime (" + v + ") is the time from one labelling to the next, write it as RepetitionTimePreparation"
 		}
-		fix += ", or give it by --set " + c.setName(m, field) + "=" + strings.Trim(example, "\"")
+		fix += ", or give it by --set " + c.setName(m, field) + "=" + strings.Trim(v, "\"")
 	}
 	c.l.Errorf(m.Path, field, fix, "the field is absent: %s", why)
 }
@@ -264,7 +279,7 @@ func (c *checker) misspelt(m *Sidecar) {
 			if m.Has(want) || required(c, m, want) {
 				continue
 			}
-			if near, ok := diag.Nearest(want, []string{k}); ok && near == k {
+			if _, ok := nearest(want, []string{k}); ok {
 				c.warnf(m, k, "rename it to "+want+" if that is meant", "BIDS has no such field; it is not used")
 				break
 			}

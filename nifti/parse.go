@@ -19,8 +19,8 @@ const (
 	maxOffset = 1 << 28 // bytes before the first voxel
 )
 
-// sniff tells which header b starts with, from its first bytes (at least four,
-// 348 for a whole header), and whether it begins a pair. ok is false if it is none.
+// sniff tells which header b, at least 348 bytes, starts with; zeros for a
+// magic are Analyze 7.5 only if the name is that of a pair.
 func sniff(b []byte, pairName bool) (version int, order binary.ByteOrder, ok bool) {
 	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
 		switch order.Uint32(b) {

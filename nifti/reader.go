@@ -95,7 +95,7 @@ func readRaw(src *source, pair bool, list *diag.List) *raw {
 		}
 		m, err := io.ReadFull(src, buf[n:end])
 		n += m
-		if err == io.EOF || err == io.ErrUnexpectedEOF && !src.gz {
+		if err == io.EOF || err == io.ErrUnexpectedEOF && (!src.gz || src.ended()) {
 			break // parse knows what is missing
 		}
 		if err != nil {

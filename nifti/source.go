@@ -3,6 +3,7 @@ package nifti
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -132,16 +133,23 @@ func (s *source) readProblem(err error) *diag.Problem {
 	switch {
 	case s.gz && errors.Is(err, gzip.ErrChecksum):
 		p.Found = "the gzip checksum is wrong: the content was damaged"
-	case s.gz && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)):
+	case s.gz && errors.Is(err, io.ErrUnexpectedEOF) && !s.ended():
 		p.Found = "the gzip stream is cut off"
 	case s.gz && (errors.Is(err, gzip.ErrHeader) || errors.As(err, &corrupt)):
 		p.Found = "the gzip stream is damaged"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		p.Found = "the file ends too early"
+		p.Found = fmt.Sprintf("the content ends after %d bytes, before the last voxel", s.done)
 	default:
 		p.Found, p.Fix = "cannot be read: "+err.Error(), "check the disk or the connection"
 	}
 	return p
+}
+
+// ended reports whether a gzip stream came to its proper end, which an error
+// of io.ReadFull does not tell from a stream that was cut off.
+func (s *source) ended() bool {
+	_, err := s.r.ReadByte()
+	return err == io.EOF
 }
 
 func hasSuffix(path, suffix string) bool {

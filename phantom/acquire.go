@@ -9,18 +9,53 @@ import (
 type scanner struct {
 	fine    voxel.Grid
 	onto    voxel.Grid
-	head    voxel.Affine // position of the head: head world → scanner world
-	side    int          // samples along each axis of an acquired voxel
+	side    int // samples along each axis of an acquired voxel
 	offset  []float64
 	toFine  voxel.Affine // acquired index → fine index
+	full    *blocks      // where the fine grid holds anything; elsewhere samples count as 0
 	workers int
 }
 
-func newScanner(fine, onto voxel.Grid, head voxel.Affine, side, workers int) *scanner {
-	s := &scanner{fine: fine, onto: onto, head: head, side: side, offset: subOffsets(side), workers: workers}
+func newScanner(fine, onto voxel.Grid, full *blocks, head voxel.Affine, side, workers int) *scanner {
+	s := &scanner{fine: fine, onto: onto, full: full, side: side, offset: subOffsets(side), workers: workers}
 	s.toFine = fine.Affine.Inverse().Mul(head.Inverse()).Mul(onto.Affine)
 	return s
 }
+
+// blocks marks the 8×8×8 blocks of a grid in which interpolation can give
+// anything but 0. Half of what surrounds a head is air, which they spare.
+type blocks struct {
+	nx, ny int
+	full   []bool
+}
+
+func newBlocks(g voxel.Grid, m0 []float32, workers int) *blocks {
+	side := func(n int) int { return (n + 7) / 8 }
+	b := &blocks{nx: side(g.Dim[0]), ny: side(g.Dim[1])}
+	nz := side(g.Dim[2])
+	b.full = make([]bool, b.nx*b.ny*nz)
+	par.Do(workers, nz, func(bz int) {
+		// A sample at x draws on voxels ⌊x⌋ and ⌊x⌋ + 1, so that a block depends
+		// on one plane of the next in each direction.
+		for k := 8 * bz; k < min(8*bz+9, g.Dim[2]); k++ {
+			for j := range g.Dim[1] {
+				row := m0[g.Index(0, j, k):][:g.Dim[0]]
+				for i, v := range row {
+					if v == 0 {
+						continue
+					}
+					for _, y := range [2]int{j / 8, max(j-1, 0) / 8} {
+						b.full[i/8+b.nx*(y+b.ny*bz)] = true
+						b.full[max(i-1, 0)/8+b.nx*(y+b.ny*bz)] = true
+					}
+				}
+			}
+		}
+	})
+	return b
+}
+
+func (b *blocks) at(x, y, z int) bool { return b.full[x>>3+b.nx*(y>>3+b.ny*(z>>3))] }
 
 // slab returns the range of planes of the fine grid that slice k draws from.
 func (s *scanner) slab(k int) (lo, hi int) {
@@ -67,6 +102,9 @@ func (s *scanner) slice(k, first int, dst, channel [][]float32) {
 						fx := float64(i) + ox
 						x, y, z := bx+m[0][0]*fx, by+m[1][0]*fx, bz+m[2][0]*fx
 						if !(x >= 0 && y >= 0 && z >= 0 && x <= float64(nx-1) && y <= float64(ny-1) && z <= float64(nz-1)) {
+							continue
+						}
+						if !s.full.at(int(x), int(y), int(z)) {
 							continue
 						}
 						any = true

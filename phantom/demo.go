@@ -7,6 +7,7 @@ type DemoOptions struct {
 	Seed    uint64  // of the person's anatomy and the noise; 0: 1
 	SNR     float64 // of the noisy series, see [Options].SNR; 0: the protocol's
 	Physics Physics // of both series, FullKinetic unless set; NewDemoOptions sets WhitePaper
+	Voxel   float64 // size of the voxels of the T1-weighted image and of the true maps [mm]; 0: 1
 	Workers int     // 0: one per CPU
 }
 
@@ -35,8 +36,11 @@ func DemoDataset(opt DemoOptions) *Dataset {
 	if opt.SNR == 0 {
 		opt.SNR = p.SNR
 	}
+	if opt.Voxel == 0 {
+		opt.Voxel = 1
+	}
 	brain := Subject{Seed: opt.Seed}.Brain()
-	g := HeadGrid(1)
+	g := HeadGrid(opt.Voxel)
 	points := brain.points(g, opt.Workers)
 	maps := brain.maps(g, p.Constants, Physiology{}, points, opt.Workers)
 	t1w := brain.draw(g, 2, points, opt.Workers).T1w(T1wOptions{Bias: 0.1, SNR: 25, Seed: opt.Seed}, opt.Workers)

@@ -166,6 +166,7 @@ type simulator struct {
 	alpha    float64
 	sigma    float64
 	position voxel.Affine
+	full     *blocks
 	cache    map[shot][][]float32 // signals of positions seen before: with a still head every repetition is alike
 }
 
@@ -184,6 +185,7 @@ func newSimulator(maps *Maps, p Protocol, opt Options) *simulator {
 	if s.position == (voxel.Affine{}) {
 		s.position = voxel.Identity()
 	}
+	s.full = newBlocks(maps.Grid, maps.M0, opt.Workers)
 	s.c = opt.Constants.over(p.Constants).orDefault()
 	s.alpha = p.Alpha * p.suppressionEfficiency()
 	if opt.SNR > 0 {
@@ -289,7 +291,7 @@ func (w *swing) at(p voxel.Vec) float64 {
 // signal returns the noise-free static signal and difference on the acquired
 // grid.
 func (s *simulator) signal(key shot) [][]float32 {
-	sc := newScanner(s.maps.Grid, s.p.Grid, key.head, s.opt.Samples, s.opt.Workers)
+	sc := newScanner(s.maps.Grid, s.p.Grid, s.full, key.head, s.opt.Samples, s.opt.Workers)
 	if key.m0 {
 		m0 := make([]float32, s.maps.Len())
 		s.fill(m0, 0, func(n int) float64 { return s.recovered(n) })

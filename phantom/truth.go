@@ -9,7 +9,7 @@ import (
 // truth averages the maps over the acquired voxels as [Truth] defines.
 func (s *simulator) truth() *Truth {
 	m := s.maps
-	sc := newScanner(m.Grid, s.p.Grid, s.position, s.opt.Samples, s.opt.Workers)
+	sc := newScanner(m.Grid, s.p.Grid, s.full, s.position, s.opt.Samples, s.opt.Workers)
 	flow, time := make([]float32, m.Len()), make([]float32, m.Len())
 	s.fill(flow, 0, func(n int) float64 { return float64(m.M0[n]) * float64(m.CBF[n]) })
 	s.fill(time, 0, func(n int) float64 {

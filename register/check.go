@@ -105,6 +105,9 @@ func newEstimator(fixed, moving *head, metric Metric, opt Options) (*estimator, 
 		va, vb := fixed.img.VoxelVolume(), moving.img.VoxelVolume()
 		swap = vb > va || vb == va && ratio > 1
 	}
+	if XS {
+		swap = !swap
+	}
 	if swap {
 		e.from, e.to = moving, fixed
 	}

@@ -6,154 +6,193 @@ import (
 	"phasl/voxel"
 )
 
-// A field is a smooth gain of the interpolated image relative to the sampled
-// one, from coil sensitivity: a polynomial of second degree over the sampled
-// image's world. Without it, mutual information shifts and turns the images to
-// hide their shading. The zero value is a gain of 1.
+// A field is a smooth gain over the sampled image's world: a polynomial of
+// second degree. The zero value is a gain of 1.
 type field struct {
 	centre voxel.Vec
 	radius float64
 	c      [10]float64 // of 1, x, y, z, x², xy, xz, y², yz, z²; gain is 1 + Σ c·φ
 }
 
-// terms fills the polynomial's terms at x, relative to the centre and divided
-// by the radius.
-func terms(t *[10]float64, x, y, z float64) {
-	*t = [10]float64{1, x, y, z, x * x, x * y, x * z, y * y, y * z, z * z}
+// A shading is what coil sensitivity does to the two images. Mutual
+// information would otherwise shift and turn them to hide it.
+type shading struct {
+	m, f field // gain of the interpolated and of the sampled image
 }
 
-// at returns the gain at p, which is relative to c; kept within [½, 2].
-func (f *field) at(x, y, z float64) float64 {
+// terms returns the polynomial's terms at x, y, z, relative to the centre and
+// divided by the radius.
+func terms(x, y, z float64) [10]float64 {
+	return [10]float64{1, x, y, z, x * x, x * y, x * z, y * y, y * z, z * z}
+}
+
+// at returns the gain at a point in the world, kept within [½, 2].
+func (f *field) at(p voxel.Vec) float64 {
 	if f.radius == 0 {
 		return 1
 	}
 	q := 1 / f.radius
-	var t [10]float64
-	terms(&t, (x-f.centre[0])*q, (y-f.centre[1])*q, (z-f.centre[2])*q)
 	g := 1.0
-	for i, c := range f.c {
-		g += c * t[i]
+	for i, t := range terms((p[0]-f.centre[0])*q, (p[1]-f.centre[1])*q, (p[2]-f.centre[2])*q) {
+		g += f.c[i] * t
 	}
 	return min(max(g, 0.5), 2)
 }
 
-// estimateField returns the gain that makes m a function of f as nearly as a
-// polynomial can, at the samples of the last call of o.value: the least-squares
-// solution of m = E(m|f)·(1 + Σ c·φ), alternating with E. Voxels near the
-// darkest and those off by more than half are left out.
-func (o *objective) estimateField() *field {
-	c := o.points
-	out := &field{centre: c.centre, radius: math.Sqrt(c.second[0][0] + c.second[1][1] + c.second[2][2])}
-	if !(out.radius > 0) {
-		return &field{}
-	}
-	raw := make([]float64, c.len()) // m before any gain
-	for n, v := range o.s.m {
-		raw[n] = float64(v)
-		if o.gain != nil {
-			raw[n] /= float64(o.gain[n])
-		}
-	}
-	flo, fhi := limits(c.f, 0.002, 0.998)
-	mlo, mhi := limits(o.s.m, 0.002, 0.998)
-	if !(fhi > flo && mhi > mlo) {
-		return &field{}
-	}
-	least := float64(mlo) + 0.15*float64(mhi-mlo)
-	scale := bins / float64(fhi-flo)
-	x := make([]voxel.Vec, c.len())
-	gain := make([]float64, c.len())
-	for n := range x {
-		x[n] = voxel.Vec{float64(c.x[n]) / out.radius, float64(c.y[n]) / out.radius, float64(c.z[n]) / out.radius}
-		gain[n] = 1
-	}
-	// Value of E(m|f), linear between the bins' centres.
-	var mean [bins + 2]float64
-	expect := func(f float32) float64 {
-		b := min(max((float64(f)-float64(flo))*scale, 0), bins) + 0.5
-		k := int(b)
-		t := b - float64(k)
-		return mean[k]*(1-t) + mean[min(k+1, bins+1)]*t
-	}
-	for range 3 {
-		var sum, count [bins + 2]float64
-		for n, v := range raw {
-			if v != v {
-				continue
-			}
-			b := min(max((float64(c.f[n])-float64(flo))*scale, 0), bins) + 0.5
-			k := int(b)
-			t := b - float64(k)
-			sum[k] += (1 - t) * v / gain[n]
-			count[k] += 1 - t
-			sum[min(k+1, bins+1)] += t * v / gain[n]
-			count[min(k+1, bins+1)] += t
-		}
-		for k := range mean {
-			mean[k] = 0
-			if count[k] > 0 {
-				mean[k] = sum[k] / count[k]
-			}
-		}
-		var a [10][10]float64
-		var b, t [10]float64
-		used := 0
-		for n, v := range raw {
-			if v != v {
-				continue
-			}
-			e := expect(c.f[n])
-			r := v - e
-			if !(e > least) || math.Abs(r) > 0.5*e {
-				continue
-			}
-			used++
-			terms(&t, x[n][0], x[n][1], x[n][2])
-			for i := range t {
-				for j := range i + 1 {
-					a[i][j] += e * e * t[i] * t[j]
-				}
-				b[i] += e * r * t[i]
-			}
-		}
-		if used < 500 {
-			return &field{}
-		}
-		full := square(10)
-		for i := range 10 {
-			for j := range i + 1 {
-				full[i][j], full[j][i] = a[i][j], a[i][j]
-			}
-		}
-		for i := range 10 {
-			full[i][i] += 1e-3 * a[0][0]
-		}
-		solution, ok := solve(full, b[:])
-		if !ok {
-			return &field{}
-		}
-		copy(out.c[:], solution)
-		out.c[0] = 0
-		for n := range gain {
-			if raw[n] == raw[n] {
-				gain[n] = out.at(float64(c.x[n])+c.centre[0], float64(c.y[n])+c.centre[1], float64(c.z[n])+c.centre[2])
-			}
-		}
+// over returns 1/gain at every point of c.
+func (f *field) over(c *cloud) []float32 {
+	out := make([]float32, c.len())
+	for n := range out {
+		out[n] = float32(1 / f.at(voxel.Vec{float64(c.x[n]) + c.centre[0], float64(c.y[n]) + c.centre[1], float64(c.z[n]) + c.centre[2]}))
 	}
 	return out
 }
 
-// correct divides the interpolated values by f's gain from now on.
-func (o *objective) correct(f *field) {
-	if f == nil || f.radius == 0 {
-		o.gain = nil
-		return
+// shadingBins is the number of bins of the curves E(m|f) and E(f|m).
+const shadingBins = 32
+
+// fitField returns the gain g that makes y a function of x as nearly as a
+// polynomial can:
+//
+//	y = E(y/g | x)·g,  g = 1 + Σ c·φ
+//
+// by least squares in c, alternating with the curve E, linear between bins.
+// Dark points, and those far from the curve (edges, fluid, what only one image
+// shows), are left out, more strictly at each turn. NaN in y is skipped.
+func fitField(c *cloud, y, x []float32) field {
+	out := field{centre: c.centre, radius: math.Sqrt(c.second[0][0] + c.second[1][1] + c.second[2][2])}
+	xlo, xhi := limits(x, 0.002, 0.998)
+	ylo, yhi := limits(y, 0.002, 0.998)
+	if !(out.radius > 0 && xhi > xlo && yhi > ylo) {
+		return field{}
 	}
-	c := o.points
-	if o.gain == nil {
-		o.gain = make([]float32, c.len())
+	least := float64(ylo) + 0.15*float64(yhi-ylo)
+	scale := shadingBins / float64(xhi-xlo)
+	place := func(v float32) (int, float64) {
+		b := min(max((float64(v)-float64(xlo))*scale, 0), shadingBins)
+		k := min(int(b), shadingBins-1)
+		return k, b - float64(k)
 	}
-	for n := range o.gain {
-		o.gain[n] = float32(1 / f.at(float64(c.x[n])+c.centre[0], float64(c.y[n])+c.centre[1], float64(c.z[n])+c.centre[2]))
+	var inverse []float32
+	for _, limit := range []float64{0.5, 0.3, 0.15, 0.15} {
+		var sum, count, curve [shadingBins + 1]float64
+		for n, v := range y {
+			if v != v || x[n] != x[n] {
+				continue
+			}
+			g := 1.0
+			if inverse != nil {
+				g = float64(inverse[n])
+			}
+			k, t := place(x[n])
+			sum[k] += (1 - t) * float64(v) * g
+			count[k] += 1 - t
+			sum[k+1] += t * float64(v) * g
+			count[k+1] += t
+		}
+		for k := range curve {
+			if count[k] > 0 {
+				curve[k] = sum[k] / count[k]
+			}
+		}
+		a := square(10)
+		b := make([]float64, 10)
+		used := 0
+		for n, v := range y {
+			if v != v || x[n] != x[n] {
+				continue
+			}
+			g := 1.0
+			if inverse != nil {
+				g = float64(inverse[n])
+			}
+			k, t := place(x[n])
+			e := curve[k]*(1-t) + curve[k+1]*t
+			if !(e > least) || math.Abs(float64(v)*g-e) > limit*e {
+				continue
+			}
+			used++
+			r := float64(v) - e
+			q := 1 / out.radius
+			phi := terms(float64(c.x[n])*q, float64(c.y[n])*q, float64(c.z[n])*q)
+			for i := range phi {
+				w := e * phi[i]
+				for j := range i + 1 {
+					a[i][j] += w * e * phi[j]
+				}
+				b[i] += w * r
+			}
+		}
+		if used < 500 {
+			return field{}
+		}
+		for i := range 10 {
+			for j := range i {
+				a[j][i] = a[i][j]
+			}
+			a[i][i] += 1e-3 * a[0][0]
+		}
+		solution, ok := solve(a, b)
+		if !ok {
+			return field{}
+		}
+		copy(out.c[:], solution)
+		out.c[0] = 0 // a constant gain means nothing
+		inverse = out.over(c)
 	}
+	return out
+}
+
+// estimateShading returns the gains that make the images most alike at the
+// pose p: of either image, of both or of none, whichever has most information.
+func (e *estimator) estimateShading(o *objective, p voxel.Affine) shading {
+	o.correct(e, shading{})
+	o.value(p)
+	m, f := o.s.m, o.points.f
+	product := func(a, b []float32) []float32 {
+		out := make([]float32, len(a))
+		for n := range a {
+			out[n] = a[n] * b[n]
+		}
+		return out
+	}
+	var candidates [4]shading
+	candidates[1].m = fitField(o.points, m, f)
+	candidates[2].f = fitField(o.points, f, m)
+	candidates[3].m = candidates[1].m
+	for range 2 {
+		candidates[3].f = fitField(o.points, f, product(m, candidates[3].m.over(o.points)))
+		candidates[3].m = fitField(o.points, m, product(f, candidates[3].f.over(o.points)))
+	}
+	best, least := 0, math.Inf(1)
+	for i, s := range candidates {
+		o.correct(e, s)
+		if cost := o.value(p); cost < least {
+			best, least = i, cost
+		}
+	}
+	if XP {
+		println(best, int(1e6*least))
+	}
+	return candidates[best]
+}
+
+var XP bool
+
+// correct divides the values of both images by the gains of s from now on.
+func (o *objective) correct(e *estimator, s shading) {
+	o.gain = nil
+	if s.m.radius > 0 {
+		o.gain = s.m.over(o.points)
+	}
+	points := o.points
+	if s.f.radius > 0 {
+		flat := *o.points
+		flat.f = s.f.over(o.points)
+		for n, v := range o.points.f {
+			flat.f[n] *= v
+		}
+		points = &flat
+	}
+	o.like = e.likeness(points, o.moving)
 }

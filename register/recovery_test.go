@@ -50,6 +50,9 @@ func randomPair(seed uint64, c contrast, affine bool) (fixed, moving *voxel.Imag
 }
 
 func TestRecovery(t *testing.T) {
+	XW = knob("XW", 1)
+	XS = knob("XS", 0) > 0
+	XP = knob("XP", 0) > 0
 	XF = int(knob("XF", 2))
 	xmargin = knob("MARGIN", 12)
 	for _, tt := range []struct {

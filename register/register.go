@@ -244,20 +244,19 @@ func (e *estimator) run(m model, init *voxel.Affine, local bool, res *Result, pr
 	if e.from.stripped && e.from.mask == nil {
 		e.bare = e.shell(t) > 0.3
 	}
-	var shade *field
+	var shade shading
 	steps := levels(e.finest())
 	for n, l := range steps {
 		o := e.objective(l.width, l.points, e.workers)
 		if o.points.len() < 64 {
 			return voxel.Affine{}
 		}
-		o.correct(shade)
+		o.correct(e, shade)
 		got := o.minimise(m, t.Mul(voxel.Translation(o.points.centre)), l.search)
 		if XF > 0 {
-			o.value(got.at)
-			shade = o.estimateField()
+			shade = e.estimateShading(o, got.at)
 			if n == len(steps)-1 && XF > 1 {
-				o.correct(shade)
+				o.correct(e, shade)
 				it := got.iterations
 				got = o.minimise(m, got.at, l.search)
 				got.iterations += it
@@ -276,7 +275,7 @@ func (e *estimator) run(m model, init *voxel.Affine, local bool, res *Result, pr
 func (e *estimator) finest() float64 {
 	a, b := e.from.img.Spacing(), e.to.img.Spacing()
 	mean := func(s voxel.Vec) float64 { return math.Cbrt(s[0] * s[1] * s[2]) }
-	return max(mean(a), mean(b), 2)
+	return XW * max(mean(a), mean(b), 2)
 }
 
 // starts returns the poses to try: translations that match headers, centres of
@@ -373,3 +372,6 @@ func (e *estimator) shell(t voxel.Affine) float64 {
 }
 
 var XF = 2
+
+var XW = 1.0
+var XS = false

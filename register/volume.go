@@ -77,7 +77,7 @@ func (v *volume) reduce(axis, step int, sigma float64, workers int) {
 	}
 	shift := float64(step-1) / 2
 	radius := int(math.Ceil(3*sigma + shift))
-	width := 2*radius + 1 + step%2
+	width := 2*radius + 1 + (step+1)%2
 	centre := int(math.Floor(shift))
 	kernel := make([]float32, width)
 	for k := range kernel {

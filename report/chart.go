@@ -192,8 +192,13 @@ func seriesClass(kind string, k int) string { return kind + strconv.Itoa(k%6) }
 // differ, so it errs wide.
 func textWidth(s string) float64 { return 8 * float64(len([]rune(s))) }
 
+// maxSample is the number of values a quantile for a colour window is taken
+// from: enough for its position to vary by a tenth of a per cent.
+const maxSample = 200_000
+
 // quantile returns the p-quantile of the finite values, of those in the mask
-// if there is one, by the nearest rank; NaN if there are none.
+// if there is one, by the nearest rank; NaN if there are none. Of very many
+// values it takes an even sample.
 func quantile(data []float32, in []bool, p float64) float64 {
 	v := make([]float32, 0, len(data))
 	for i, x := range data {
@@ -203,6 +208,14 @@ func quantile(data []float32, in []bool, p float64) float64 {
 	}
 	if len(v) == 0 {
 		return math.NaN()
+	}
+	if k := (len(v) + maxSample - 1) / maxSample; k > 1 {
+		n := 0
+		for i := 0; i < len(v); i += k {
+			v[n] = v[i]
+			n++
+		}
+		v = v[:n]
 	}
 	slices.Sort(v)
 	return float64(v[int(math.Round(p*float64(len(v)-1)))])

@@ -232,8 +232,8 @@ func fullParticipant() *Participant {
 			},
 			Equation: "CBF = 6000 · λ · (ΔM/M0) · exp(PLD/T1b) / (2 · α · T1b · (1 − exp(−τ/T1b)))",
 			Model:    "One-compartment equation of the consensus recommendation (Alsop et al. 2015). It reads low where transit is slow.",
-			Constants: []Constant{{"T1 of arterial blood", "T1b", 1.65, "s", "Lu et al. 2004, at 3 T", "default"},
-				{"Blood–brain partition coefficient", "λ", 0.9, "mL/g", "Herscovitch & Raichle 1985", "default"},
+			Constants: []Constant{{"BloodT1", "T1b", 1.65, "s", "Alsop et al. 2015, doi:10.1002/mrm.25197", "default"},
+				{"PartitionCoefficient", "λ", 0.9, "mL/g", "Herscovitch & Raichle 1985, doi:10.1038/jcbfm.1985.9", "default"},
 				{"Labelling efficiency", "α", 0.6, "", "0.85 × 0.95⁴ for suppression pulses", "default"},
 				{"Labelling duration", "τ", 1.45, "s", "", "sidecar"}, {"Post-labelling delay", "PLD", 2.025, "s", "", "--set"}},
 		}

@@ -33,7 +33,7 @@ type Info struct {
 
 	M0         string  // "separate", "included", "estimate", "control", "product" or "absent"
 	M0TR       float64 // repetition time M0 was corrected for [s]; 0: not corrected
-	Model      string  // "white-paper", "kinetic", "multi-delay" or "" (relative perfusion)
+	Model      string  // "white-paper", "product" (the same with the scanner's constants), "kinetic" or "multi-delay"
 	SliceTimed bool    // delays of 2D slices were corrected
 	Constants  []Constant
 
@@ -84,20 +84,22 @@ func (w *writer) paragraph(heading string, sentences ...string) {
 func (w *writer) cite(keys ...string) string {
 	nums := make([]string, len(keys))
 	for i, k := range keys {
-		n, ok := w.number[k]
-		if !ok {
-			if w.number == nil {
-				w.number = map[string]int{}
-			}
-			n = len(w.references) + 1
-			w.number[k] = n
-			r := works[k]
-			r.Number = n
-			w.references = append(w.references, r)
+		if _, ok := w.number[k]; !ok {
+			w.add(k, works[k])
 		}
-		nums[i] = fmt.Sprint(n)
+		nums[i] = fmt.Sprint(w.number[k])
 	}
 	return " [" + strings.Join(nums, ", ") + "]"
+}
+
+// add gives the work the next number.
+func (w *writer) add(key string, r Reference) {
+	if w.number == nil {
+		w.number = map[string]int{}
+	}
+	r.Number = len(w.references) + 1
+	w.number[key] = r.Number
+	w.references = append(w.references, r)
 }
 
 func (w *writer) acquisition(in Info) {
@@ -230,6 +232,8 @@ func (w *writer) quantification(in Info) {
 	case "white-paper":
 		model = "CBF was computed by the one-compartment equation of the consensus recommendation" + w.cite("alsop2015") +
 			", which takes the label to have arrived within the delay and to decay with the relaxation time of blood throughout; it reads low where transit is slow and where tissue relaxes faster than blood."
+	case "product":
+		model = "CBF was computed by the one-compartment equation" + w.cite("alsop2015") + " with the constants of the scanner's own protocol; it reads low where transit is slow."
 	case "kinetic":
 		model = "CBF was computed by the general kinetic model" + w.cite("buxton1998") + " with the relaxation time of tissue and a given transit time."
 	case "multi-delay":
@@ -244,7 +248,7 @@ func (w *writer) quantification(in Info) {
 	if in.Model != "" && len(in.Constants) > 0 {
 		var list []string
 		for _, c := range in.Constants {
-			t := lowerFirst(c.Name)
+			t := lowerFirst(constantWords(c.Name))
 			if c.Symbol != "" {
 				t += " (" + c.Symbol + ")"
 			}
@@ -252,7 +256,7 @@ func (w *writer) quantification(in Info) {
 			if c.Unit != "" {
 				t += " " + c.Unit
 			}
-			list = append(list, t+w.constantSource(c, in.Field))
+			list = append(list, t+w.constantSource(c))
 		}
 		constants = "Constants were: " + strings.Join(list, "; ") + "."
 	}
@@ -269,18 +273,16 @@ func lowerFirst(s string) string {
 	return string(r)
 }
 
-// constantSource cites the work a default is from, if this package knows it.
-func (w *writer) constantSource(c Constant, field float64) string {
-	if c.From != "" && c.From != "default" {
-		return ""
-	}
-	switch {
-	case c.Symbol == "T1b" && c.Value == 1.65 && field > 2.5 && field < 3.5:
-		return w.cite("lu2004")
-	case (c.Symbol == "λ" || c.Symbol == "lambda") && c.Value == 0.9:
-		return w.cite("herscovitch1985")
-	case c.Symbol == "α" || c.Symbol == "alpha":
-		return w.cite("alsop2015")
+// constantSource says where a value is from: the user, or the work that the
+// default's source names by its DOI.
+func (w *writer) constantSource(c Constant) string {
+	switch c.From {
+	case "user", "--set":
+		return " (set by the user)"
+	case "", "default":
+		if text, doi, ok := splitDOI(c.Source); ok {
+			return w.citeDOI(text, doi)
+		}
 	}
 	return ""
 }
@@ -342,23 +344,4 @@ func (w *writer) quality(in Info) {
 	if len(s) > 0 {
 		w.paragraph("Quality", "Scans were judged by "+strings.Join(s, " and ")+".")
 	}
-}
-
-// works are the references the methods text can cite.
-var works = map[string]Reference{
-	"alsop2015":       {Text: "Alsop DC, Detre JA, Golay X, et al. Recommended implementation of arterial spin-labeled perfusion MRI for clinical applications: a consensus of the ISMRM Perfusion Study Group and the European consortium for ASL in dementia. Magn Reson Med 2015;73:102–116.", DOI: "10.1002/mrm.25197"},
-	"buxton1998":      {Text: "Buxton RB, Frank LR, Wong EC, Siewert B, Warach S, Edelman RR. A general kinetic model for quantitative perfusion imaging with arterial spin labeling. Magn Reson Med 1998;40:383–396.", DOI: "10.1002/mrm.1910400308"},
-	"clement2022":     {Text: "Clement P, Castellaro M, Okell TW, et al. ASL-BIDS, the brain imaging data structure extension for arterial spin labeling. Sci Data 2022;9:543.", DOI: "10.1038/s41597-022-01615-9"},
-	"dai2008":         {Text: "Dai W, Garcia D, de Bazelaire C, Alsop DC. Continuous flow-driven inversion for arterial spin labeling using pulsed radio frequency and gradient fields. Magn Reson Med 2008;60:1488–1497.", DOI: "10.1002/mrm.21790"},
-	"dolui2024":       {Text: "Dolui S, Wang Z, Wolf RL, et al. Automated quality evaluation index for arterial spin labeling derived cerebral blood flow maps. J Magn Reson Imaging 2024.", DOI: "10.1002/jmri.29308"},
-	"fonov2011":       {Text: "Fonov V, Evans AC, Botteron K, Almli CR, McKinstry RC, Collins DL. Unbiased average age-appropriate atlases for pediatric studies. NeuroImage 2011;54:313–327.", DOI: "10.1016/j.neuroimage.2010.07.033"},
-	"greve2009":       {Text: "Greve DN, Fischl B. Accurate and robust brain image alignment using boundary-based registration. NeuroImage 2009;48:63–72.", DOI: "10.1016/j.neuroimage.2009.06.060"},
-	"herscovitch1985": {Text: "Herscovitch P, Raichle ME. What is the correct value for the brain–blood partition coefficient for water? J Cereb Blood Flow Metab 1985;5:65–69.", DOI: "10.1038/jcbfm.1985.9"},
-	"lu2004":          {Text: "Lu H, Clingman C, Golay X, van Zijl PCM. Determining the longitudinal relaxation time (T1) of blood at 3.0 tesla. Magn Reson Med 2004;52:679–682.", DOI: "10.1002/mrm.20178"},
-	"luh1999":         {Text: "Luh WM, Wong EC, Bandettini PA, Hyde JS. QUIPSS II with thin-slice TI1 periodic saturation: a method for improving accuracy of quantitative perfusion imaging using pulsed arterial spin labeling. Magn Reson Med 1999;41:1246–1254.", DOI: "10.1002/(SICI)1522-2594(199906)41:6<1246::AID-MRM22>3.0.CO;2-N"},
-	"maes1997":        {Text: "Maes F, Collignon A, Vandermeulen D, Marchal G, Suetens P. Multimodality image registration by maximization of mutual information. IEEE Trans Med Imaging 1997;16:187–198.", DOI: "10.1109/42.563664"},
-	"mutsaerts2017":   {Text: "Mutsaerts HJMM, Petr J, Václavů L, et al. The spatial coefficient of variation in arterial spin labeling cerebral blood flow images. J Cereb Blood Flow Metab 2017;37:3184–3192.", DOI: "10.1177/0271678X16683690"},
-	"power2012":       {Text: "Power JD, Barnes KA, Snyder AZ, Schlaggar BL, Petersen SE. Spurious but systematic correlations in functional connectivity MRI networks arise from subject motion. NeuroImage 2012;59:2142–2154.", DOI: "10.1016/j.neuroimage.2011.10.018"},
-	"rolls2020":       {Text: "Rolls ET, Huang CC, Lin CP, Feng J, Joliot M. Automated anatomical labelling atlas 3. NeuroImage 2020;206:116189.", DOI: "10.1016/j.neuroimage.2019.116189"},
-	"wong1998":        {Text: "Wong EC, Buxton RB, Frank LR. Quantitative imaging of perfusion using a single subtraction (QUIPSS and QUIPSS II). Magn Reson Med 1998;39:702–708.", DOI: "10.1002/mrm.1910390506"},
 }

@@ -19,6 +19,7 @@ import (
 type participantView struct {
 	head
 	P        *Participant
+	Lead     []string // P.Summary without the lines that the scans' own cards repeat
 	Contents []link
 	Scans    []*scanView
 	Shared   string
@@ -94,7 +95,7 @@ type modelView struct {
 }
 
 type constantView struct {
-	Name                      string
+	Name, Code                string // in words, and as the sidecar spells it if that differs
 	Symbol                    template.HTML
 	Value, Unit, From, Source string
 }
@@ -147,6 +148,13 @@ func newParticipantView(p *Participant) *participantView {
 	v.across(a)
 	for k := range p.Anatomy {
 		v.Anatomy = append(v.Anatomy, a.overlay(&p.Anatomy[k], CBFUnit))
+	}
+	for _, line := range p.Summary {
+		if !slices.ContainsFunc(v.Scans, func(s *scanView) bool {
+			return s.S.Summary != "" && (line == s.S.Summary || line == s.Name+": "+s.S.Summary)
+		}) {
+			v.Lead = append(v.Lead, line)
+		}
 	}
 	v.Pictures, v.Many = a.drawn, len(p.Scans) > 1
 	v.Shared = a.sharedText()
@@ -295,7 +303,11 @@ func (v *participantView) models() {
 			}
 		}
 		for _, c := range g.s.Constants {
-			m.Constants = append(m.Constants, constantView{c.Name, symbol(c.Symbol), exact(c.Value), c.Unit, c.From, c.Source})
+			words, code := constantWords(c.Name), ""
+			if words != c.Name {
+				code = c.Name
+			}
+			m.Constants = append(m.Constants, constantView{words, code, symbol(c.Symbol), exact(c.Value), c.Unit, c.From, c.Source})
 		}
 		v.Models = append(v.Models, m)
 	}

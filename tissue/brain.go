@@ -94,7 +94,7 @@ func BrainT1(t1 *voxel.Image, opt BrainOptions) (*voxel.Mask, BrainReport) {
 	surface := growBrain(t1, &lim, growOptions{
 		fraction: orDefault(opt.Fraction, 0.5), depth: 20, reach: 10, prior: prior, band: orDefault(opt.Band, 8), workers: opt.Workers,
 	})
-	mask = surface.mask(t1.Grid, opt.Workers)
+	mask = surface.mask(t1.Grid)
 	if prior != nil {
 		clampToPrior(mask, t1, lim, prior, orDefault(opt.Band, 8), opt.Workers)
 	}
@@ -144,17 +144,15 @@ type growOptions struct {
 
 // growBrain returns the brain's surface and sets lim.median. A coarse surface gives the centre for
 // a fine one, as one round of re-centring makes the result insensitive to the
-// start.
+// start. More rounds than these let the surface creep out along the skull base:
+// on the template the overlap is best between 400 and 600.
 func growBrain(img *voxel.Image, lim *limits, opt growOptions) *mesh {
 	c, r := startSphere(img, *lim, opt.prior)
 	for pass, level := range []int{3, 4} {
+		rounds := [2]int{300, 500}[pass]
 		lim.median = sphereMedian(img, *lim, c, 0.75*r)
 		m := icosphere(level)
 		m.place(c, r/2)
-		rounds := 400
-		if pass == 1 {
-			rounds = 1000
-		}
 		m.deform(steer{img: img, lim: *lim, fraction: opt.fraction, depth: opt.depth, reach: opt.reach, floor: opt.floor,
 			prior: opt.prior, band: opt.band, rounds: rounds, workers: opt.workers})
 		if pass == 1 {

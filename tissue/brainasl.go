@@ -107,7 +107,7 @@ func aslSurface(img *voxel.Image, source string, opt ASLOptions, rep *ASLReport)
 	lim := robustLimits(img.Data, nil)
 	grow := growOptions{fraction: orDefault(opt.Fraction, 0.5), depth: 20, reach: 20, floor: dimmest, workers: opt.Workers}
 	rep.Method = "deformable surface in the " + source
-	mask := growBrain(img, &lim, grow).mask(img.Grid, opt.Workers)
+	mask := growBrain(img, &lim, grow).mask(img.Grid)
 	mask = tidyASL(mask, img, lim, opt.Workers)
 
 	if opt.Prior != nil {
@@ -123,7 +123,7 @@ func aslSurface(img *voxel.Image, source string, opt ASLOptions, rep *ASLReport)
 		default:
 			grow.prior, grow.band = prior, orDefault(opt.Band, 6)
 			rep.Method = "deformable surface in the " + source + " within a band around the prior"
-			mask = growBrain(img, &lim, grow).mask(img.Grid, opt.Workers)
+			mask = growBrain(img, &lim, grow).mask(img.Grid)
 			clampToPrior(mask, img, lim, prior, grow.band, opt.Workers)
 			mask = tidyASL(mask, img, lim, opt.Workers)
 			if !aslPlausible(mask) {

@@ -77,7 +77,7 @@ func (m *mesh) place(c voxel.Vec, r float64) {
 
 // mask returns the voxels of g whose centres the surface winds around. Where
 // the surface crosses itself the parts inside any of its folds belong.
-func (m *mesh) mask(g voxel.Grid, workers int) *voxel.Mask {
+func (m *mesh) mask(g voxel.Grid) *voxel.Mask {
 	out := voxel.NewMask(g)
 	inv := g.Affine.Inverse()
 	p := make([]voxel.Vec, len(m.vert))

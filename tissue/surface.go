@@ -44,6 +44,10 @@ type steer struct {
 	workers  int
 }
 
+// priorSlope is by how much the threshold rises from the prior's surface to the
+// outer edge of the band, and falls to the inner one.
+const priorSlope = 0.35
+
 // deform moves the vertices of m outwards until they rest on the brain's edge
 // and returns how far the last round still moved them, in mm on average.
 //
@@ -62,7 +66,8 @@ type steer struct {
 // Source: Smith 2002, Hum Brain Mapp 17:143, doi:10.1002/hbm.10062. Departures:
 // points outside the image are ignored and a vertex there feels no f3, so that
 // a brain cut by the edge of the slab is followed to the edge; a prior, if
-// any, replaces f3 further than band from its surface.
+// any, raises the threshold outside its surface and lowers it inside, and
+// replaces f3 further than band from it.
 func (m *mesh) deform(s steer) float64 {
 	const rMin, rMax = 3.33, 10.0
 	e := (1/rMin + 1/rMax) / 2
@@ -72,18 +77,12 @@ func (m *mesh) deform(s steer) float64 {
 	normal := make([]voxel.Vec, nv)
 	next := make([]voxel.Vec, nv)
 	scratch := make([]voxel.Vec, len(m.face))
-	moved := 0.0
-	for range s.rounds {
+	var edge, moved float64
+	for round := range s.rounds {
 		m.normals(normal, scratch, s.workers)
-		edge := par.Sum(s.workers, nv, 512, func(lo, hi int) float64 {
-			t := 0.0
-			for v := lo; v < hi; v++ {
-				for _, w := range m.near[v] {
-					t += norm(sub(m.vert[w], m.vert[v])) / float64(len(m.near[v]))
-				}
-			}
-			return t
-		}) / float64(nv)
+		if round%10 == 0 { // it changes slowly
+			edge = m.meanEdge(s.workers)
+		}
 		moved = par.Sum(s.workers, nv, 256, func(lo, hi int) float64 {
 			t := 0.0
 			for v := lo; v < hi; v++ {
@@ -110,15 +109,32 @@ func (m *mesh) deform(s steer) float64 {
 	return moved
 }
 
+// meanEdge returns the mean over vertices of the mean length of the edges there
+// [mm].
+func (m *mesh) meanEdge(workers int) float64 {
+	return par.Sum(workers, len(m.vert), 512, func(lo, hi int) float64 {
+		t := 0.0
+		for v := lo; v < hi; v++ {
+			for _, w := range m.near[v] {
+				t += norm(sub(m.vert[w], m.vert[v])) / float64(len(m.near[v]))
+			}
+		}
+		return t
+	}) / float64(len(m.vert))
+}
+
 // pull returns f3 at a vertex: positive to move outwards.
 func (s *steer) pull(p, n voxel.Vec, inv voxel.Affine) float64 {
+	fraction := s.fraction
 	if s.prior != nil {
-		switch d := s.prior.at(p); {
-		case d > s.band:
+		d := s.prior.at(p) / s.band
+		switch {
+		case d > 1:
 			return -1
-		case d < -s.band:
+		case d < -1:
 			return 1
 		}
+		fraction += priorSlope * d
 	}
 	q := inv.Map(p)
 	g := &s.img.Grid
@@ -144,6 +160,9 @@ func (s *steer) pull(p, n voxel.Vec, inv voxel.Affine) float64 {
 		if x > brightest && d <= s.reach {
 			brightest = x
 		}
+		if darkest <= s.lim.low && d >= s.reach { // nothing below can change either
+			break
+		}
 	}
 	darkest = max(darkest, s.lim.low)
 	brightest = max(min(brightest, s.lim.median), s.lim.low+s.floor*(s.lim.median-s.lim.low))
@@ -151,5 +170,5 @@ func (s *steer) pull(p, n voxel.Vec, inv voxel.Affine) float64 {
 	if !(span > 0) {
 		return -1
 	}
-	return max(-1, min(1, 2*(darkest-s.lim.low-s.fraction*span)/span))
+	return max(-1, min(1, 2*(darkest-s.lim.low-fraction*span)/span))
 }

@@ -30,6 +30,7 @@ type grammar struct {
 	Run      runCmd      `cmd:"" help:"Process a BIDS dataset: raw scans to CBF maps, regions and reports."`
 	Quantify quantifyCmd `cmd:"" help:"Turn one ASL scan into a map of cerebral blood flow."`
 	Validate validateCmd `cmd:"" help:"Check a BIDS dataset and report every fault at once."`
+	Demo     demoCmd     `cmd:"" help:"Simulate a subject, process it, and compare with the truth."`
 
 	Version kong.VersionFlag `help:"Print the version and exit." short:"V"`
 }

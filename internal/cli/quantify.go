@@ -12,6 +12,8 @@ import (
 type quantifyCmd struct {
 	ASL string `name:"asl" required:"" placeholder:"FILE" help:"ASL series (NIfTI). Its sidecar, aslcontext, M0 scan and T1w image are found by the BIDS rules."`
 	Out string `name:"out" required:"" placeholder:"DIR" help:"Folder for the maps."`
+	ATT string `name:"att-map" type:"existingfile" placeholder:"FILE" group:"Perfusion" help:"Transit time of each voxel [s] for the kinetic model of one delay, in place of the constants."`
+	T1  string `name:"t1-map" type:"existingfile" placeholder:"FILE" group:"Perfusion" help:"T1 of tissue in each voxel [s] for the kinetic model, in place of the constants."`
 	spaceFlags
 	analysisFlags
 	jsonFlag
@@ -30,8 +32,10 @@ Example:
 // Run processes the scan and prints a summary.
 func (c *quantifyCmd) Run(ctx context.Context, s streams) error {
 	prog := newProgress(s.err)
+	set := c.settings()
+	set.ATTMap, set.T1Map = c.ATT, c.T1
 	res, err := pipeline.Quantify(ctx, c.ASL, pipeline.Config{
-		OutDir: c.Out, Settings: c.settings(), Standard: c.standard(), Version: Version(), Progress: prog.show,
+		OutDir: c.Out, Settings: set, Standard: c.standard(), Version: Version(), Progress: prog.show,
 	})
 	prog.end()
 	if err != nil {
@@ -68,5 +72,5 @@ func summariseScan(w io.Writer, r *pipeline.ScanResult) {
 	for _, f := range r.Flags {
 		fmt.Fprintf(w, "look: %s\n  %s\n", f.Found, f.Look)
 	}
-	fmt.Fprintf(w, "\nCBF map: %s\n", filepath.FromSlash(r.CBFFile))
+	fmt.Fprintf(w, "\nCBF map: %s\n", r.CBFFile)
 }

@@ -14,7 +14,9 @@ type Settings struct {
 	RawM0        bool               // divide by M0 unsmoothed
 	KeepOutliers bool               // flag outlying pairs but keep them
 	Seed         uint64
-	Workers      int // 0: one per CPU
+	ATTMap       string // transit time of each voxel [s], for the kinetic model of one delay; "": the constants
+	T1Map        string // T1 of tissue of each voxel [s], for the kinetic model; "": the constants
+	Workers      int    // 0: one per CPU
 }
 
 // Standard says where standard space is. Without a template nothing is

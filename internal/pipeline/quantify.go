@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"path/filepath"
 	"time"
 
 	"phasl/bids"
@@ -10,7 +11,7 @@ import (
 
 // Quantify processes the one scan whose image is at path, with what belongs to
 // it by the rules of BIDS, and writes its derivatives and report below
-// c.OutDir. Faults of the input come back as a [diag.List]. c.BIDSDir,
+// c.OutDir. The file names in the result begin with c.OutDir. Faults of the input come back as a [diag.List]. c.BIDSDir,
 // c.Participants and c.Sessions are not used.
 func Quantify(ctx context.Context, path string, c Config) (*ScanResult, error) {
 	ds, in, l := bids.OpenScan(path)
@@ -39,5 +40,20 @@ func Quantify(ctx context.Context, path string, c Config) (*ScanResult, error) {
 	}
 	out := res.Scans[0]
 	out.Problems = append(append(l, sl...), out.Problems...)
+	out.locate(c.OutDir)
 	return &out, bids.WriteDescription(c.OutDir, "phasl derivatives", c.Version)
+}
+
+// locate puts the output folder before the names of the files, so that they
+// can be opened as they stand.
+func (r *ScanResult) locate(out string) {
+	at := func(name string) string { return filepath.Join(out, filepath.FromSlash(name)) }
+	r.CBFFile = at(r.CBFFile)
+	if r.ATTFile != nil {
+		name := at(*r.ATTFile)
+		r.ATTFile = &name
+	}
+	for what, name := range r.Files {
+		r.Files[what] = at(name)
+	}
 }

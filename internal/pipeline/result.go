@@ -36,7 +36,7 @@ type ScanResult struct {
 	Entities map[string]string `json:"entities"` // BIDS entities without sub
 	Phase    string            `json:"phase,omitempty"`
 
-	CBFFile      string            `json:"cbf_file"`                // native space
+	CBFFile      string            `json:"cbf_file"`                // native space; relative to the output folder, from [Quantify] with it
 	ATTFile      *string           `json:"att_file"`                // null: no transit time was fitted
 	Files        map[string]string `json:"files"`                   // every derivative by what it holds
 	Units        string            `json:"units"`                   // of CBF: "mL/100 g/min" or "arbitrary"

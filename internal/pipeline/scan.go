@@ -357,6 +357,12 @@ func (s *scan) quantify() error {
 		ts = asl.Tissue{Grey: s.tissues.GM, White: s.tissues.WM, CSF: s.tissues.CSF}
 	}
 	var err error
+	if in.ATT, err = s.known(s.set.ATTMap); err != nil {
+		return err
+	}
+	if in.T1t, err = s.known(s.set.T1Map); err != nil {
+		return err
+	}
 	if s.result, err = asl.Quantify(in, s.protocol, s.options); err != nil {
 		return err
 	}
@@ -366,6 +372,29 @@ func (s *scan) quantify() error {
 		s.dvars = register.DVARS(s.series, s.mask, s.groups())
 	}
 	return nil
+}
+
+// known reads a map that the user gives and brings it to the grid of the
+// series; nil for an empty path.
+func (s *scan) known(path string) (*voxel.Image, error) {
+	if path == "" {
+		return nil, nil
+	}
+	m, h, err := nifti.ReadImage(path)
+	if err != nil {
+		return nil, err
+	}
+	s.problems.Add(h.Warnings...)
+	if m.Same(s.series.Grid, 0.1) {
+		return m, nil
+	}
+	on := voxel.Resample(m, s.series.Grid, nil, voxel.Linear, s.set.Workers)
+	for n, in := range s.mask.In {
+		if v := on.Data[n]; in && v == v {
+			return on, nil
+		}
+	}
+	return nil, diag.List{{File: path, Found: "the map does not meet the brain of the scan", Fix: "give a map in the world of the scan"}}
 }
 
 // standardise carries CBF to template space and measures regions there.

@@ -1,0 +1,95 @@
+package report
+
+import "strings"
+
+// works are the references the methods text can cite.
+var works = map[string]Reference{
+	"alsop2015":       {Text: "Alsop DC, Detre JA, Golay X, et al. Recommended implementation of arterial spin-labeled perfusion MRI for clinical applications: a consensus of the ISMRM Perfusion Study Group and the European consortium for ASL in dementia. Magn Reson Med 2015;73:102–116.", DOI: "10.1002/mrm.25197"},
+	"buxton1998":      {Text: "Buxton RB, Frank LR, Wong EC, Siewert B, Warach S, Edelman RR. A general kinetic model for quantitative perfusion imaging with arterial spin labeling. Magn Reson Med 1998;40:383–396.", DOI: "10.1002/mrm.1910400308"},
+	"chappell2009":    {Text: "Chappell MA, Groves AR, Whitcher B, Woolrich MW. Variational Bayesian inference for a nonlinear forward model. IEEE Trans Signal Process 2009;57:223–236.", DOI: "10.1109/TSP.2008.2005752"},
+	"clement2022":     {Text: "Clement P, Castellaro M, Okell TW, et al. ASL-BIDS, the brain imaging data structure extension for arterial spin labeling. Sci Data 2022;9:543.", DOI: "10.1038/s41597-022-01615-9"},
+	"dai2008":         {Text: "Dai W, Garcia D, de Bazelaire C, Alsop DC. Continuous flow-driven inversion for arterial spin labeling using pulsed radio frequency and gradient fields. Magn Reson Med 2008;60:1488–1497.", DOI: "10.1002/mrm.21790"},
+	"dolui2024":       {Text: "Dolui S, Wang Z, Wolf RL, et al. Automated quality evaluation index for arterial spin labeling derived cerebral blood flow maps. J Magn Reson Imaging 2024.", DOI: "10.1002/jmri.29308"},
+	"fonov2011":       {Text: "Fonov V, Evans AC, Botteron K, Almli CR, McKinstry RC, Collins DL. Unbiased average age-appropriate atlases for pediatric studies. NeuroImage 2011;54:313–327.", DOI: "10.1016/j.neuroimage.2010.07.033"},
+	"garcia2005":      {Text: "Garcia DM, Duhamel G, Alsop DC. Efficiency of inversion pulses for background suppressed arterial spin labeling. Magn Reson Med 2005;54:366–372.", DOI: "10.1002/mrm.20556"},
+	"greve2009":       {Text: "Greve DN, Fischl B. Accurate and robust brain image alignment using boundary-based registration. NeuroImage 2009;48:63–72.", DOI: "10.1016/j.neuroimage.2009.06.060"},
+	"herscovitch1985": {Text: "Herscovitch P, Raichle ME. What is the correct value for the brain–blood partition coefficient for water? J Cereb Blood Flow Metab 1985;5:65–69.", DOI: "10.1038/jcbfm.1985.9"},
+	"lu2004":          {Text: "Lu H, Clingman C, Golay X, van Zijl PCM. Determining the longitudinal relaxation time (T1) of blood at 3.0 tesla. Magn Reson Med 2004;52:679–682.", DOI: "10.1002/mrm.20178"},
+	"luh1999":         {Text: "Luh WM, Wong EC, Bandettini PA, Hyde JS. QUIPSS II with thin-slice TI1 periodic saturation: a method for improving accuracy of quantitative perfusion imaging using pulsed arterial spin labeling. Magn Reson Med 1999;41:1246–1254.", DOI: "10.1002/(SICI)1522-2594(199906)41:6<1246::AID-MRM22>3.0.CO;2-N"},
+	"maes1997":        {Text: "Maes F, Collignon A, Vandermeulen D, Marchal G, Suetens P. Multimodality image registration by maximization of mutual information. IEEE Trans Med Imaging 1997;16:187–198.", DOI: "10.1109/42.563664"},
+	"mutsaerts2017":   {Text: "Mutsaerts HJMM, Petr J, Václavů L, et al. The spatial coefficient of variation in arterial spin labeling cerebral blood flow images. J Cereb Blood Flow Metab 2017;37:3184–3192.", DOI: "10.1177/0271678X16683690"},
+	"power2012":       {Text: "Power JD, Barnes KA, Snyder AZ, Schlaggar BL, Petersen SE. Spurious but systematic correlations in functional connectivity MRI networks arise from subject motion. NeuroImage 2012;59:2142–2154.", DOI: "10.1016/j.neuroimage.2011.10.018"},
+	"rolls2020":       {Text: "Rolls ET, Huang CC, Lin CP, Feng J, Joliot M. Automated anatomical labelling atlas 3. NeuroImage 2020;206:116189.", DOI: "10.1016/j.neuroimage.2019.116189"},
+	"wang2005":        {Text: "Wang J, Zhang Y, Wolf RL, Roc AC, Alsop DC, Detre JA. Amplitude-modulated continuous arterial spin-labeling 3.0-T perfusion MR imaging with a single coil: feasibility study. Radiology 2005;235:218–228.", DOI: "10.1148/radiol.2351031663"},
+	"wansapura1999":   {Text: "Wansapura JP, Holland SK, Dunn RS, Ball WS. NMR relaxation times in the human brain at 3.0 tesla. J Magn Reson Imaging 1999;9:531–538.", DOI: "10.1002/(SICI)1522-2586(199904)9:4<531::AID-JMRI4>3.0.CO;2-L"},
+	"wong1998":        {Text: "Wong EC, Buxton RB, Frank LR. Quantitative imaging of perfusion using a single subtraction (QUIPSS and QUIPSS II). Magn Reson Med 1998;39:702–708.", DOI: "10.1002/mrm.1910390506"},
+	"wright2008":      {Text: "Wright PJ, Mougin OE, Totman JJ, et al. Water proton T1 measurements in brain tissue at 7, 3, and 1.5T using IR-EPI, IR-TSE, and MPRAGE: results and optimization. MAGMA 2008;21:121–130.", DOI: "10.1007/s10334-008-0104-8"},
+	"zhang2013":       {Text: "Zhang X, Petersen ET, Ghariq E, et al. In vivo blood T1 measurements at 1.5 T, 3 T, and 7 T. Magn Reson Med 2013;70:1082–1086.", DOI: "10.1002/mrm.24550"},
+}
+
+// splitDOI parts the source of a constant, "Alsop et al. 2015,
+// doi:10.1002/mrm.25197", into what to call the work and its DOI.
+func splitDOI(source string) (text, doi string, ok bool) {
+	i := strings.Index(source, "doi:")
+	if i < 0 {
+		return "", "", false
+	}
+	text = strings.TrimRight(source[:i], " ,;(")
+	doi, _, _ = strings.Cut(source[i+len("doi:"):], " ")
+	doi = strings.TrimRight(doi, ".,;")
+	if strings.Count(doi, "(") < strings.Count(doi, ")") {
+		doi = strings.TrimSuffix(doi, ")")
+	}
+	return text, doi, doi != ""
+}
+
+// citeDOI cites a work by its DOI, under the name given if it is not one of
+// this package's own.
+func (w *writer) citeDOI(text, doi string) string {
+	for key, r := range works {
+		if strings.EqualFold(r.DOI, doi) { // at most one: a test sees to it
+			return w.cite(key)
+		}
+	}
+	key := "doi:" + doi
+	if _, ok := w.number[key]; !ok {
+		w.add(key, Reference{Text: text + ".", DOI: doi})
+	}
+	return w.cite(key)
+}
+
+// constantWords names a constant in words. Names are those of the sidecar;
+// one that is not known is left as it is.
+func constantWords(name string) string {
+	switch name {
+	case "BloodT1":
+		return "T1 of arterial blood"
+	case "PartitionCoefficient":
+		return "Blood–brain partition coefficient"
+	case "LabelingEfficiency":
+		return "Labelling efficiency"
+	case "BackgroundSuppressionEfficiency":
+		return "Efficiency of a suppression pulse"
+	case "GreyMatterT1":
+		return "T1 of grey matter"
+	case "WhiteMatterT1":
+		return "T1 of white matter"
+	case "GreyMatterTransitTime":
+		return "Transit time of grey matter"
+	case "WhiteMatterTransitTime":
+		return "Transit time of white matter"
+	case "M0T1":
+		return "T1 for the recovery of M0"
+	case "BolusDuration":
+		return "Bolus duration"
+	case "M0Scale":
+		return "Scale of M0"
+	case "SaturationTime":
+		return "Saturation time of the proton-density image"
+	case "ProtonDensityScale":
+		return "Scale of the proton-density image"
+	case "NumberOfExcitations":
+		return "Number of excitations"
+	}
+	return name
+}
