@@ -59,7 +59,7 @@ func (r *Result) notes(p *Protocol, alone []int, share float64, l diag.List) {
 			add("Transit times below the shortest delay, %g s, cannot be told apart; CBF is hardly affected.", first)
 		}
 	case r.Model == ModelKinetic:
-		add("CBF was computed with the general kinetic model for a transit time that was given, not measured. With all label arrived the error is small; where the true transit time exceeds the delay CBF reads low.")
+		add("CBF was computed with the general kinetic model for a transit time that was given, not measured. Where the true one is earlier CBF reads low, by about 2 %% for each 0.1 s in grey and 6 %% in white matter; where it is later CBF reads high, until it exceeds the delay and label is missing.")
 	default:
 		add("CBF was computed with the white-paper equation, which lets all label decay with the T1 of blood and takes it to have arrived. It reads low, more in white than in grey matter.%s", whitePaperBias(p, r))
 	}

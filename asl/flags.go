@@ -63,8 +63,8 @@ func (r *Result) flags(q *Quality, grey []int) []Flag {
 	if q.SpatialCoV > 1 && level > 0 {
 		add("scov-high", "look for bright vessels and cold watersheds: label may not have arrived by readout, or the map is noise", "spatial coefficient of variation of grey matter is %.0f %%", 100*q.SpatialCoV)
 	}
-	if q.QEI < 0.3 && absolute && level > 0 {
-		add("qei-low", "look at the CBF map before using it", "quality evaluation index is %.2f", q.QEI)
+	if q.QEI < 0.5 && absolute && level > 0 {
+		add("qei-low", "look at the CBF map before using it: scans below 0.5 are seldom rated acceptable by eye", "quality evaluation index is %.2f", q.QEI)
 	}
 	if r.ATT != nil {
 		fitted := 0

@@ -261,6 +261,77 @@ func TestMissingInSomeVolumes(t *testing.T) {
 	}
 }
 
+// The standard errors of one delay written out: the standard deviation over
+// pairs of the voxel, and of the region's mean, over the root of their number.
+func TestStandardErrorsWrittenOut(t *testing.T) {
+	g := testGrid(3, 2, 1)
+	p := testProtocol(7, 1.8)
+	s, _, _ := simulate(g, &p, 3, 5)
+	s.Vols[3][2] = nan32 // voxel 2 lacks the second pair
+	r := mustQuantify(t, Input{Series: s}, p, Options{KeepOutliers: true})
+	factor := (Kinetic{PCASL, 0.85, 1.65, 0, 0.9, 1.8}).WhitePaper(1.8) / 1000
+	spread := func(v []float64) float64 {
+		m, ss := 0.0, 0.0
+		for _, x := range v {
+			m += x / float64(len(v))
+		}
+		for _, x := range v {
+			ss += (x - m) * (x - m)
+		}
+		return math.Sqrt(ss / float64(len(v)-1) / float64(len(v)))
+	}
+	for _, n := range []int{0, 2} {
+		var v []float64
+		for pair := range 7 {
+			if x := float64(s.Vols[1+2*pair][n] - s.Vols[2+2*pair][n]); x == x {
+				v = append(v, x*factor)
+			}
+		}
+		if got, want := float64(r.CBFSE.Data[n]), spread(v); math.Abs(got/want-1) > 1e-5 { // float32
+			t.Errorf("voxel %d: standard error %g, written out %g", n, got, want)
+		}
+	}
+	var v []float64
+	for pair := range 7 {
+		a := float64(s.Vols[1+2*pair][0] - s.Vols[2+2*pair][0])
+		b := float64(s.Vols[1+2*pair][1] - s.Vols[2+2*pair][1])
+		v = append(v, (a+3*b)/4*factor)
+	}
+	if got, want := r.RegionSE([]float32{0.5, 1.5, 0, 0, 0, 0}), spread(v); math.Abs(got/want-1) > 1e-5 {
+		t.Errorf("region: standard error %g, written out %g", got, want)
+	}
+}
+
+// The equations of the white paper and of QUIPSS written out for a slice read
+// 0.4 s late.
+func TestWhitePaperWrittenOut(t *testing.T) {
+	g := testGrid(1, 1, 2)
+	for _, tt := range []struct {
+		name string
+		edit func(p *Protocol)
+		want float64 // per ΔM/M0, in the late slice
+	}{
+		{"pCASL", func(p *Protocol) {}, 6000 * 0.9 * math.Exp(2.2/1.65) / (2 * 0.85 * 1.65 * (1 - math.Exp(-1.8/1.65)))},
+		{"two suppression pulses", func(p *Protocol) { p.BackgroundSuppression, p.SuppressionPulses = true, 2 },
+			6000 * 0.9 * math.Exp(2.2/1.65) / (2 * 0.85 * 0.95 * 0.95 * 1.65 * (1 - math.Exp(-1.8/1.65)))},
+		{"QUIPSS II", func(p *Protocol) {
+			p.Labelling, p.BolusCutOff, p.CutOffTechnique, p.CutOffDelays = PASL, true, "QUIPSSII", []float64{0.7}
+		}, 6000 * 0.9 * math.Exp(2.2/1.65) / (2 * 0.98 * 0.7)},
+		{"QUIPSS", func(p *Protocol) {
+			p.Labelling, p.BolusCutOff, p.CutOffTechnique, p.CutOffDelays = PASL, true, "QUIPSS", []float64{0.7}
+		}, 6000 * 0.9 * math.Exp(2.2/1.65) / (2 * 0.98 * (2.2 - 0.7))},
+	} {
+		p := testProtocol(1, 1.8)
+		p.SliceAxis, p.SliceTimes = 2, []float64{0, 0.4}
+		tt.edit(&p)
+		s := &voxel.Series{Grid: g, Vols: [][]float32{{1000, 1000}, {1000, 1000}, {992, 992}}}
+		r := mustQuantify(t, Input{Series: s}, p, Options{})
+		if got := float64(r.CBF.Data[1]); math.Abs(got/(tt.want*0.008)-1) > 1e-6 {
+			t.Errorf("%s: CBF %g, written out %g", tt.name, got, tt.want*0.008)
+		}
+	}
+}
+
 func TestTissueMapsSetRelaxation(t *testing.T) {
 	g := testGrid(2, 1, 1)
 	p := testProtocol(1, 1.8)

@@ -1,6 +1,8 @@
 package bids_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -137,6 +139,11 @@ func TestInheritance(t *testing.T) {
 	if m.Path != asl1 {
 		t.Errorf("nearest sidecar %s", m.Path)
 	}
+	d.Remove(asl1)
+	ds, _ = open(t, d)
+	if m := scan(t, ds, image1).Sidecar; m.Path != "sub-01/sub-01_asl.json" {
+		t.Errorf("nearest sidecar %s", m.Path)
+	}
 }
 
 // The nearest aslcontext.tsv counts, as a whole.
@@ -264,6 +271,47 @@ func TestCBFNeedsNoModel(t *testing.T) {
 	}
 }
 
+// What departs from BIDS or from custom, but changes no number, is a warning.
+func TestWarnings(t *testing.T) {
+	const asl3 = "sub-03/perf/sub-03_asl.json"
+	for _, tt := range []struct {
+		file, field string
+		value       any
+		found       string
+	}{
+		{asl1, "EchoTime", nil, "absent"},
+		{asl1, "TotalAcquiredPairs", nil, "absent"},
+		{asl1, "TotalAcquiredPairs", 9, "9 pairs"},
+		{asl1, "PostLabelingDelay", 6, "unusually long"},
+		{asl1, "LabelingDuration", 5.5, "unusually long"},
+		{asl1, "LabelingEfficiency", 0.2, "unusually low"},
+		{asl1, "RepetitionTimePreparation", 3, "shorter than labelling and delay together"},
+		{asl1, "BackgroundSuppressionNumberPulses", 3, "3 pulses, but"},
+		{asl1, "PostLabelingDelay", []float64{1.8, 1.8, 1.8, 1.8, 1.8}, "without label (m0scan)"},
+		{asl1, "SliceTiming", []float64{0, 0.1, 0.2}, "3D acquisition has no slice times"},
+		{asl1, "PCASLType", "Balanced", "is not one of"},
+		{asl1, "AcquisitionVoxelSize", []float64{4, 4}, "not a voxel size"},
+		{asl1, "SliceEncodingDirektion", "k", "no such field"},
+		{asl3, "BackgroundSuppressionNumberPulses", nil, "cannot be corrected"},
+		{strings.Replace(m02, "m0scan", "run-1_asl", 1), "SliceTiming", []float64{0, 0, 0}, "are 0"},
+		{m02, "EchoTime", 0.03, "0.03 s, but the series has 0.012 s"},
+		{m02, "EchoTime", 0.004, "0.004 s, but the series has 0.012 s"},
+		{m02, "MagneticFieldStrength", 1.5, "1.5 T, but"},
+		{m02, "SliceTiming", nil, "absent"},
+	} {
+		d := bidstest.Base()
+		d.Set(tt.file, tt.field, tt.value)
+		if strings.Contains(tt.found, "long") {
+			d.Set(tt.file, "RepetitionTimePreparation", 9) // room for it
+		}
+		ds, _ := open(t, d)
+		l := bids.Validate(ds, bids.ValidateOptions{})
+		if len(l) != 1 || !mentions(l, diag.Warning, tt.file, tt.field+": ") || !strings.Contains(l[0].Found, tt.found) {
+			t.Errorf("%s = %v: want one warning with %q, got %v", tt.field, tt.value, tt.found, l)
+		}
+	}
+}
+
 // Every fault is reported at once, in order, and the same way each time.
 func TestAllAtOnce(t *testing.T) {
 	d := bidstest.Base()
@@ -280,6 +328,34 @@ func TestAllAtOnce(t *testing.T) {
 		if again := bids.Validate(ds, opt); again.Error() != first.Error() {
 			t.Fatalf("first\n%v\nthen\n%v", first, again)
 		}
+	}
+}
+
+// Thousands of faults of one kind are not thousands of problems, and take no
+// thousands of comparisons.
+func TestFaultsAreCounted(t *testing.T) {
+	d := bidstest.Base()
+	var rows, refs strings.Builder
+	fields := map[string]int{}
+	for i := range 20000 {
+		fmt.Fprintf(&rows, "perf/sub-02_ses-1_run-%d_asl.nii\tx\n", i)
+		fmt.Fprintf(&refs, "\"perf/%d_asl.nii.gz\", ", i)
+		fields[fmt.Sprintf("PostLabelingDelay%d", i)] = i
+	}
+	d["sub-02/ses-1/sub-02_ses-1_scans.tsv"] = []byte("filename\tphase\n" + rows.String() + rows.String())
+	d["participants.tsv"] = []byte("participant_id\tage\n" + rows.String())
+	d[m02] = []byte(`{"IntendedFor": [` + refs.String() + `"x"]}`)
+	var err error
+	if d["asl.json"], err = json.Marshal(fields); err != nil {
+		t.Fatal(err)
+	}
+	ds, _ := open(t, d)
+	l := bids.Validate(ds, bids.ValidateOptions{})
+	if len(l) > 120 {
+		t.Errorf("%d problems", len(l))
+	}
+	if !mentions(l, diag.Error, "asl.json", "20000 fields") || !mentions(l, diag.Error, m02, "so many are wrong") {
+		t.Errorf("problems %v", l)
 	}
 }
 

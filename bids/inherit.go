@@ -68,7 +68,7 @@ func (h *inheritor) sidecar(f File, l *diag.List) *Sidecar {
 	for _, p := range h.applicable(f, f.Suffix, ".json", l) {
 		j, ok := h.cache[p]
 		if !ok {
-			j.fields, j.problems = ReadJSON(h.d.Abs(p), p)
+			j.fields, j.problems = readSidecar(h.d.Abs(p), p)
 			h.cache[p] = j
 		}
 		l.Add(j.problems...)
@@ -78,6 +78,19 @@ func (h *inheritor) sidecar(f File, l *diag.List) *Sidecar {
 		s.Path = p
 	}
 	return s
+}
+
+// maxFields is the largest number of fields of a sidecar. Real ones have a
+// hundred, and one at the root is copied for every image.
+const maxFields = 5000
+
+func readSidecar(path, file string) (map[string]any, diag.List) {
+	m, l := ReadJSON(path, file)
+	if len(m) > maxFields {
+		l.Errorf(file, "", "check that this is a sidecar", "the file has %d fields, more than %d", len(m), maxFields)
+		return nil, l
+	}
+	return m, l
 }
 
 // Sidecar merges the JSON metadata that applies to a file of the dataset by

@@ -28,7 +28,11 @@ func (d *Dataset) m0Scans(h *inheritor) map[string][]m0File {
 		m := m0File{file: f}
 		m.sidecar = h.sidecar(f, &m.problems)
 		m.intended = m.sidecar.Has("IntendedFor")
-		for _, ref := range references(m.sidecar, &m.problems) {
+		for i, ref := range references(m.sidecar, &m.problems) {
+			if len(m.problems) > maxTableProblems {
+				m.problems.Errorf(m.sidecar.Source("IntendedFor"), "IntendedFor", "correct the paths", "the paths from number %d on are not read, so many are wrong", i+1)
+				break
+			}
 			if p, ok := d.resolve(f, ref, m.sidecar.Source("IntendedFor"), &m.problems); ok {
 				m.targets = append(m.targets, p)
 			}

@@ -122,7 +122,7 @@ func (d *Dataset) beside(file string, l *diag.List) *Sidecar {
 	if _, err := os.Stat(d.Abs(file)); err != nil {
 		return s
 	}
-	m, problems := ReadJSON(d.Abs(file), file)
+	m, problems := readSidecar(d.Abs(file), file)
 	l.Add(problems...)
 	for k, v := range m {
 		s.Fields[k] = Field{Value: v, File: file}

@@ -19,19 +19,25 @@ func (x *indexer) scansTable(rel string) {
 		missingColumn(&x.l, t, "filename")
 		return
 	}
+	var faults counter
 	for i := range t.Rows {
 		name, ok := t.Cell(i, "filename")
 		if !ok {
-			x.l.Errorf(rel, "filename", "write the path of the image", "row %d names no file", i+1)
+			if faults.add() {
+				x.l.Errorf(rel, "filename", "write the path of the image", "row %d names no file", i+1)
+			}
 			continue
 		}
 		p := path.Join(path.Dir(rel), strings.TrimPrefix(name, "/"))
 		if _, twice := x.d.scans[p]; twice {
-			x.l.Errorf(rel, "filename", "keep one row for each file", "%q stands twice", clip(name))
+			if faults.add() {
+				x.l.Errorf(rel, "filename", "keep one row for each file", "%q stands twice", clip(name))
+			}
 			continue
 		}
 		x.d.scans[p] = scansRow{rel, t.Row(i)}
 	}
+	faults.rest(&x.l, rel, "rows without a file or with the same file")
 }
 
 func missingColumn(l *diag.List, t *Table, column string) {
@@ -123,14 +129,25 @@ func (d *Dataset) checkScans(l *diag.List) {
 		paths = append(paths, p)
 	}
 	slices.Sort(paths)
+	said := map[string]counter{}
 	for _, p := range paths {
 		if d.Exists(p) {
 			continue
 		}
-		if _, err := os.Stat(d.Abs(p)); err == nil {
+		row := d.scans[p]
+		n := said[row.file]
+		if n > maxTableProblems {
+			continue
+		}
+		if _, err := os.Stat(d.Abs(p)); err == nil && !strings.HasPrefix(p, "../") {
 			continue // a file of a kind that is not indexed
 		}
-		row := d.scans[p]
+		more := n.add()
+		said[row.file] = n
+		if !more {
+			l.Errorf(row.file, "filename", "correct the paths", "more than %d rows name files that are not there", maxTableProblems)
+			continue
+		}
 		fix := "correct the path, or remove the row"
 		var candidates []string
 		for _, f := range d.Files {

@@ -50,7 +50,17 @@ var (
 	pons        = []capsule{{voxel.Vec{0, -20, -6}, voxel.Vec{0, -25, -18}, 10, 10}, {voxel.Vec{0, -25, -22}, voxel.Vec{0, -27, -38}, 13, 12}, {voxel.Vec{0, -30, -42}, voxel.Vec{0, -44, -74}, 9, 7}}
 )
 
-const fissure = 1.0 // half width of the gap between the hemispheres [mm]
+const (
+	fissure = 1.0 // half width of the gap between the hemispheres [mm]
+	ribbon  = 3.0 // thickness of the cortex [mm]
+)
+
+// near falls from 1 at a surface to 1/4 at 5 mm from it.
+func near(d float64) float64 {
+	d /= 5
+	d = 1 + d*d
+	return 1 / (d * d)
+}
 
 func templateAt(x, y, z float64) (Tissue, int) {
 	ax := math.Abs(x)
@@ -253,10 +263,10 @@ func cortexAt(ax, y, z, main, temporal float64, normal voxel.Vec) (Tissue, int) 
 		}
 		pial = min(pial, cing)
 	}
-	if pial > 0 && surface < 28 {
+	if pial > 0 && surface < 25 {
 		// Towards the surface: the nearest of hull, base and medial wall,
 		// blended so that the pattern does not tear at the edges.
-		wm, wb, wi := math.Exp(-max(main, temporal)/5), math.Exp(-math.Abs(base)/5), math.Exp(-math.Abs(ax-fissure)/5)
+		wm, wb, wi := near(max(main, temporal)), near(base), near(ax-fissure)
 		if temporal > main {
 			wb = 0
 		}
@@ -270,18 +280,20 @@ func cortexAt(ax, y, z, main, temporal float64, normal voxel.Vec) (Tissue, int) 
 			y + surface*n[1] + 2*math.Sin(0.16*z+0.13*ax),
 			z + surface*n[2] + 2*math.Sin(0.18*ax+0.1*y),
 		}
-		dist, depth := foldDistance(q, n)
-		if deep := surface - depth; deep > 0 {
-			dist = math.Hypot(dist, deep)
-		} else {
-			dist -= 0.35 - 0.05*deep // sulci open towards the surface
+		if deep := surface - sulcalDepth(q); deep < ribbon { // else all is white matter
+			dist := foldDistance(q, n)
+			if deep > 0 {
+				dist = math.Hypot(dist, deep)
+			} else {
+				dist -= 0.35 - 0.05*deep // sulci open towards the surface
+			}
+			pial = min(pial, dist)
 		}
-		pial = min(pial, dist)
 	}
 	switch {
 	case pial < 0:
 		return CSF, 0
-	case pial < 3:
+	case pial < ribbon:
 		return Grey, nearestArea(ax, y, z)
 	}
 	return White, 0

@@ -10,7 +10,13 @@ import (
 )
 
 // template is drawn once for all tests.
-var template = sync.OnceValue(func() *Drawing { return (&Brain{}).Draw(TemplateGrid(), 2, 0) })
+var template = sync.OnceValue(func() *Drawing {
+	n := 2
+	if testing.Short() {
+		n = 1
+	}
+	return (&Brain{}).Draw(TemplateGrid(), n, 0)
+})
 
 func TestFractionsSumToOne(t *testing.T) {
 	d := template()
@@ -136,7 +142,24 @@ func TestGreyMatterIsLabelled(t *testing.T) {
 	}
 }
 
-func TestNearRegionsHaveNames(t *testing.T) {
+// The search by cells must agree with comparing all seeds.
+func TestNearestArea(t *testing.T) {
+	r := stream(3, "test points", 0)
+	for range 20000 {
+		p := voxel.Vec{78 * r.Float64(), 190*r.Float64() - 114, 170*r.Float64() - 82}
+		best, want := math.Inf(1), 0
+		for _, s := range cortexSeeds {
+			if d := voxel.Distance(p, voxel.Vec{s.x, s.y, s.z}); d < best {
+				best, want = d, s.area
+			}
+		}
+		if got := nearestArea(p[0], p[1], p[2]); got != want {
+			t.Fatalf("%v: %s, want %s", p, areas[got].name, areas[want].name)
+		}
+	}
+}
+
+func TestRegionsHaveNames(t *testing.T) {
 	seen := map[string]bool{}
 	for i, r := range Regions() {
 		if r.Index != i+1 || r.Name != r.Base+"_"+string(r.Side) || seen[r.Name] || r.CBF <= 0 {
@@ -178,7 +201,7 @@ func TestSubject(t *testing.T) {
 func TestDrawDoesNotDependOnWorkers(t *testing.T) {
 	g := headBox(voxel.Vec{6, 6, 6}, [3]int{32, 38, 32})
 	b := Subject{Seed: 5}.Brain()
-	one, eight := b.Draw(g, 3, 1), b.Draw(g, 3, 8)
+	one, eight := b.Draw(g, 2, 1), b.Draw(g, 2, 8)
 	for f := range one.Fraction {
 		if !slices.Equal(one.Fraction[f].Data, eight.Fraction[f].Data) {
 			t.Errorf("shares of %v differ", Tissue(f))
@@ -196,6 +219,9 @@ func TestDrawDoesNotDependOnWorkers(t *testing.T) {
 // At a fine grid only voxels at borders are looked into. What that misses must
 // be rare: the total share of each tissue stays the same within 1 %.
 func TestFineDrawIsFair(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws at 1 mm")
+	}
 	g := headBox(voxel.Vec{1, 1, 1}, [3]int{40, 60, 40}) // deep in the brain, many sulci and nuclei
 	b := &Brain{}
 	quick := b.Draw(g, 2, 0)
@@ -241,5 +267,13 @@ func BenchmarkMaps1mm(b *testing.B) {
 	brain := Subject{Seed: 1}.Brain()
 	for b.Loop() {
 		brain.Maps(HeadGrid(1), Constants{}, Physiology{}, 0)
+	}
+}
+
+func BenchmarkAt(b *testing.B) {
+	brain := Subject{Seed: 1}.Brain()
+	g := headBox(voxel.Vec{4, 4, 4}, [3]int{48, 57, 49})
+	for b.Loop() {
+		brain.points(g, 1) // 134 064 points of a head
 	}
 }

@@ -24,6 +24,10 @@ type Participant struct {
 	Age      float64 // [years]; 0: n/a
 	Sex      string  // "F", "M" or "" for n/a
 	Sessions []Session
+
+	// FromTemplate is the true map from the template's world to that of the
+	// person's head as drawn; nil if it is not known. It is not written.
+	FromTemplate voxel.Transform
 }
 
 // A Session is one visit.

@@ -39,7 +39,8 @@ func DemoDataset(opt DemoOptions) *Dataset {
 	if opt.Voxel == 0 {
 		opt.Voxel = 1
 	}
-	brain := Subject{Seed: opt.Seed}.Brain()
+	person := Subject{Seed: opt.Seed, Affine: true}
+	brain := person.Brain()
 	g := HeadGrid(opt.Voxel)
 	points := brain.points(g, opt.Workers)
 	maps := brain.maps(g, p.Constants, Physiology{}, points, opt.Workers)
@@ -50,7 +51,7 @@ func DemoDataset(opt DemoOptions) *Dataset {
 	noisy := still
 	noisy.Seed, noisy.SNR, noisy.Bias = opt.Seed, opt.SNR, 0.1
 	return &Dataset{Name: "phasl demonstration", Participants: []Participant{{
-		Label: "01", Age: 30, Sex: "F",
+		Label: "01", Age: 30, Sex: "F", FromTemplate: person.FromTemplate(),
 		Sessions: []Session{{T1w: t1w, Scans: []Scan{
 			{Acq: "noisefree", Acquisition: Simulate(maps, p, still)},
 			{Acq: "default", Acquisition: Simulate(maps, p, noisy)},

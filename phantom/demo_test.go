@@ -171,7 +171,9 @@ func quantify(t *testing.T, a *Acquisition, in asl.Input, opt asl.Options) *asl.
 
 // Every preset must be written as BIDS without fault.
 func TestPresetsAreValidBIDS(t *testing.T) {
-	// Deterministic bytes are tested with it.
+	if testing.Short() {
+		t.Skip("simulates many series")
+	}
 	dirs := [2]string{t.TempDir(), t.TempDir()}
 	for i, workers := range []int{1, 8} {
 		if err := WriteBIDS(dirs[i], presets(workers), workers); err != nil {
@@ -209,11 +211,8 @@ func presets(workers int) *Dataset {
 }
 
 func TestTemplateWrite(t *testing.T) {
-	if testing.Short() {
-		t.Skip("draws the template again")
-	}
 	dir := t.TempDir()
-	tpl := NewTemplate(0)
+	tpl := newTemplate(template(), 0)
 	if err := tpl.Write(dir, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -179,10 +179,9 @@ func (d *Drawing) BrainMask() *voxel.Mask {
 
 // T1wOptions say what spoils a T1-weighted image. The zero value: nothing.
 type T1wOptions struct {
-	Bias  float64 // receive field varies by about ± this share across the head [1]
-	SNR   float64 // signal of white matter over the standard deviation of the noise; 0: no noise
-	Seed  uint64  // of the noise
-	Field Constants
+	Bias float64 // receive field varies by about ± this share across the head [1]
+	SNR  float64 // signal of white matter over the standard deviation of the noise; 0: no noise
+	Seed uint64  // of the noise
 }
 
 // t1wSignal is the contrast of an inversion-prepared gradient echo, in the

@@ -39,10 +39,15 @@ var folds = func() [foldWaves]wave {
 	return out
 }()
 
-// foldDistance returns the distance [mm] along the surface from surface point
-// q to the nearest zero line of the pattern, and the sulcal depth there [mm].
-func foldDistance(q, n voxel.Vec) (dist, depth float64) {
-	var s, gx, gy, gz, slow float64
+// sulcalDepth returns how deep a sulcus is at surface point q [mm].
+func sulcalDepth(q voxel.Vec) float64 {
+	return 15 + 6*math.Sin(q[0]*0.05+1)*math.Sin(q[1]*0.06+2)*math.Sin(q[2]*0.055)
+}
+
+// foldDistance returns the distance [mm] along the surface, whose normal is n,
+// from surface point q to the nearest zero line of the pattern.
+func foldDistance(q, n voxel.Vec) float64 {
+	var s, gx, gy, gz float64
 	for i := range folds {
 		w := &folds[i]
 		sin, cos := math.Sincos(w.k[0]*q[0] + w.k[1]*q[1] + w.k[2]*q[2] + w.phase)
@@ -55,7 +60,5 @@ func foldDistance(q, n voxel.Vec) (dist, depth float64) {
 	g2 := gx*gx + gy*gy + gz*gz - gn*gn
 	// Where the slope vanishes the pattern is far from zero; the second term
 	// keeps the estimate finite there.
-	dist = math.Abs(s) / math.Sqrt(g2+0.02*s*s+1e-6)
-	slow = math.Sin(q[0]*0.05+1) * math.Sin(q[1]*0.06+2) * math.Sin(q[2]*0.055)
-	return dist, 15 + 6*slow
+	return math.Abs(s) / math.Sqrt(g2+0.02*s*s+1e-6)
 }

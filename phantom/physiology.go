@@ -9,15 +9,15 @@ import (
 // Constants are the physical constants of tissue and blood. The zero value of
 // a field stands for the default at 3 T.
 type Constants struct {
-	T1Grey     float64 // longitudinal relaxation time of grey matter [s]; 0: 1.33
-	T1White    float64 // of white matter [s]; 0: 0.83
+	T1Grey     float64 // longitudinal relaxation time of grey matter [s]; 0: 1.331
+	T1White    float64 // of white matter [s]; 0: 0.832
 	T1CSF      float64 // of CSF [s]; 0: 4.0
 	T1Blood    float64 // of arterial blood [s]; 0: 1.65
 	Lambda     float64 // blood-brain partition coefficient [mL/g]; 0: 0.9
 	T1Recovery float64 // under [WhitePaper], of all tissue while an M0 image recovers [s]; 0: T1Grey
 	M0Grey     float64 // equilibrium magnetisation of grey matter [units of the M0 image]; 0: 1000
-	M0White    float64 // of white matter; 0: 860
-	M0CSF      float64 // of CSF; 0: 1200
+	M0White    float64 // of white matter; 0: 820
+	M0CSF      float64 // of CSF; 0: 1120
 }
 
 func (c Constants) orDefault() Constants {
@@ -25,8 +25,8 @@ func (c Constants) orDefault() Constants {
 		v   *float64
 		def float64
 	}{
-		{&c.T1Grey, 1.33}, {&c.T1White, 0.83}, {&c.T1CSF, 4.0}, {&c.T1Blood, 1.65},
-		{&c.Lambda, 0.9}, {&c.M0Grey, 1000}, {&c.M0White, 860}, {&c.M0CSF, 1200},
+		{&c.T1Grey, 1.331}, {&c.T1White, 0.832}, {&c.T1CSF, 4.0}, {&c.T1Blood, 1.65},
+		{&c.Lambda, 0.9}, {&c.M0Grey, 1000}, {&c.M0White, 820}, {&c.M0CSF, 1120},
 	} {
 		if *f.v == 0 {
 			*f.v = f.def

@@ -158,7 +158,7 @@ func Siemens3DGRASE() Protocol {
 		Name: "Siemens3DGRASE", Manufacturer: "Siemens", Model: "Prisma", Sequence: "GRASE", Field: 3,
 		Grid:      headBox(voxel.Vec{3, 3, 4}, [3]int{72, 80, 42}),
 		Labelling: asl.PCASL, LD: 1.8, PLD: []float64{1.8}, Pairs: 10, Alpha: 0.85, TR: 4.6,
-		Suppression: []float64{1.85, 3.1}, M0: M0Separate, M0TR: 6,
+		Suppression: []float64{1.85, 3.1}, M0: M0Separate, M0TR: 8,
 		Blur: 4, SNR: 300, EchoTime: 0.014, FlipAngle: 120,
 	}
 }
@@ -190,6 +190,6 @@ func MultiDelay() Protocol {
 	p.Name = "MultiDelay"
 	p.PLD = []float64{0.25, 0.5, 1.0, 1.5, 2.0, 2.5}
 	p.Pairs, p.LD, p.TR, p.Suppression = 3, 1.5, 5, nil
-	p.M0, p.M0TR, p.Blur = M0Included, 5, 0
+	p.M0, p.M0TR, p.Blur = M0Included, 8, 0
 	return p
 }

@@ -2,6 +2,9 @@ package phantom
 
 import (
 	"fmt"
+	"math"
+	"slices"
+	"sync"
 
 	"phasl/voxel"
 )
@@ -123,11 +126,45 @@ var cortexSeeds = func() []seed {
 	return out
 }()
 
-// nearestArea returns the cortical area of a point with x ≥ 0.
+// seedCells lists, for each cube of side cell in a box around the right half
+// of the brain, the seeds that are nearest to some point of it, so that few
+// need to be compared.
+var (
+	seedOrigin = voxel.Vec{0, -116, -84}
+	seedDim    = [3]int{20, 50, 44}
+	seedCells  = sync.OnceValue(func() [][]uint8 {
+		out := make([][]uint8, seedDim[0]*seedDim[1]*seedDim[2])
+		reach := cell * math.Sqrt(3) // of two points of a cube
+		for n := range out {
+			var p voxel.Vec
+			for a, i := range [3]int{n % seedDim[0], n / seedDim[0] % seedDim[1], n / seedDim[0] / seedDim[1]} {
+				p[a] = seedOrigin[a] + cell*(float64(i)+0.5)
+			}
+			dist := make([]float64, len(cortexSeeds))
+			for i, s := range cortexSeeds {
+				dist[i] = voxel.Distance(p, voxel.Vec{s.x, s.y, s.z})
+			}
+			least := slices.Min(dist)
+			for i, d := range dist {
+				if d <= least+reach {
+					out[n] = append(out[n], uint8(i))
+				}
+			}
+		}
+		return out
+	})
+)
+
+const cell = 4.0 // [mm]
+
+// nearestArea returns the cortical area of a point of the brain with x ≥ 0.
 func nearestArea(x, y, z float64) int {
 	best, at := 1e30, 0
-	for i := range cortexSeeds {
-		s := &cortexSeeds[i]
+	i := min(max(int((x-seedOrigin[0])/cell), 0), seedDim[0]-1)
+	j := min(max(int((y-seedOrigin[1])/cell), 0), seedDim[1]-1)
+	k := min(max(int((z-seedOrigin[2])/cell), 0), seedDim[2]-1)
+	for _, c := range seedCells()[i+seedDim[0]*(j+seedDim[1]*k)] {
+		s := &cortexSeeds[c]
 		dx, dy, dz := s.x-x, s.y-y, s.z-z
 		if d := dx*dx + dy*dy + dz*dz; d < best {
 			best, at = d, s.area

@@ -79,6 +79,7 @@ type Truth struct {
 	White    *voxel.Image   // share of white matter [1]; nil likewise
 	Label    *voxel.Image   // commonest region where at least half is grey matter, else 0; nil likewise
 	Regions  []RegionTruth  // nil likewise
+	Position voxel.Affine   // where the head lay: world of the maps → scanner world
 	Motion   []voxel.Affine // of each volume
 	Outliers []int
 	NoiseSD  float64 // of one raw volume [units of M0]

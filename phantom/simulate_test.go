@@ -242,7 +242,7 @@ func TestNoiseHasTheStatedSD(t *testing.T) {
 				t.Errorf("%s volume %d: noise has SD %g and mean %g, want %g and 0", p.Name, v, sd, sum/n, want)
 			}
 		}
-		if snr := 1000 / noisy.Truth.NoiseSD; snr < 45 || snr > 60 { // M0 of grey is 1000, of white 860
+		if snr := 1000 / noisy.Truth.NoiseSD; snr < 45 || snr > 60 { // M0 of grey is 1000, of white 820
 			t.Errorf("noise SD %g is not that of SNR 50", noisy.Truth.NoiseSD)
 		}
 	}
@@ -412,5 +412,71 @@ func BenchmarkSimulateGE(b *testing.B) {
 func BenchmarkSimulateEPI(b *testing.B) {
 	for b.Loop() {
 		Simulate(coarse(), EPI2D(), Options{SNR: 100})
+	}
+}
+
+// Receive sensitivity scales every volume alike, so that ratios to M0 keep.
+func TestBiasIsCommon(t *testing.T) {
+	p := small(GE3DSpiral())
+	plain, biased := Simulate(coarse(), p, Options{}), Simulate(coarse(), p, Options{Bias: 0.3})
+	var most float64
+	for n, m0 := range plain.Series.Vols[0] {
+		if m0 < 100 {
+			continue
+		}
+		a := float64(biased.Series.Vols[0][n]) / float64(m0)
+		most = max(most, math.Abs(a-1))
+		if d := float64(plain.Series.Vols[1][n]); math.Abs(float64(biased.Series.Vols[1][n])-a*d) > 1e-5*math.Abs(d) {
+			t.Fatalf("voxel %d: M0 is scaled by %g, the difference by %g", n, a, float64(biased.Series.Vols[1][n])/d)
+		}
+	}
+	if most < 0.1 || most > 0.9 {
+		t.Errorf("sensitivity differs from 1 by up to %g", most)
+	}
+	if slices.Equal(plain.Truth.M0.Data, biased.Series.Vols[0]) {
+		t.Error("the truth is biased too")
+	}
+}
+
+func TestRandomMotion(t *testing.T) {
+	m := RandomMotion(4, 60, 2, 3)
+	if m[0] != voxel.Identity() || !slices.Equal(m, RandomMotion(4, 60, 2, 3)) {
+		t.Error("the first volume has moved, or the seed does not decide")
+	}
+	var far, turn float64
+	for _, a := range m {
+		centre := voxel.Vec{0, -16, 10}
+		far = max(far, voxel.Distance(a.Map(centre), centre))
+		turn = max(turn, math.Acos(min((a[0][0]+a[1][1]+a[2][2]-1)/2, 1))*180/math.Pi)
+		if math.Abs(a.Det()-1) > 1e-12 {
+			t.Fatalf("not rigid: determinant %g", a.Det())
+		}
+	}
+	if far < 2 || far > 2*math.Sqrt(3) || turn < 2.9 || turn > 3*math.Sqrt(3)+0.1 {
+		t.Errorf("moves by up to %g mm and %g°", far, turn)
+	}
+	if len(RandomMotion(1, 1, 1, 1)) != 1 {
+		t.Error("one volume")
+	}
+}
+
+// The regional table must agree with the maps it summarises.
+func TestRegionalTruth(t *testing.T) {
+	a := Simulate(coarse(), small(GE3DSpiral()), Options{})
+	if len(a.Truth.Regions) != len(Regions()) {
+		t.Fatalf("%d regions", len(a.Truth.Regions))
+	}
+	for _, r := range a.Truth.Regions {
+		if math.Abs(r.CBF-r.Region.CBF) > 1e-4 || r.ATT < 0.6 || r.ATT > 1.7 {
+			t.Errorf("%s: CBF %g, ATT %g", r.Name, r.CBF, r.ATT)
+		}
+		if r.Voxels == 0 != math.IsNaN(r.Voxel) || r.Voxels > 0 && (r.Voxel > r.CBF+0.01 || r.Voxel < 0.4*r.CBF) {
+			t.Errorf("%s: %d voxels with mean %g, grey matter %g", r.Name, r.Voxels, r.Voxel, r.CBF)
+		}
+	}
+	for n, f := range a.Truth.Fraction.Data {
+		if sum := f + a.Truth.White.Data[n]; f < 0 || sum > 1+1e-5 {
+			t.Fatalf("voxel %d: grey %g, white %g", n, f, a.Truth.White.Data[n])
+		}
 	}
 }

@@ -11,7 +11,8 @@ import (
 // A Subject is one person's anatomy: the template seen through a smooth map.
 // The zero value is the template itself.
 type Subject struct {
-	Seed uint64 // 0 for the template; any other value is another person
+	Seed   uint64 // 0 for the template; any other value is another person
+	Affine bool   // the person differs from the template by an affine map only, which an affine registration can undo
 }
 
 // Brain returns the subject's brain.
@@ -19,7 +20,7 @@ func (s Subject) Brain() *Brain {
 	if s.Seed == 0 {
 		return &Brain{}
 	}
-	return &Brain{subject: newIndividual(s.Seed)}
+	return &Brain{subject: newIndividual(s)}
 }
 
 // ToTemplate returns the true map from the subject's world to the template's
@@ -31,7 +32,7 @@ func (s Subject) ToTemplate() voxel.Transform {
 	if s.Seed == 0 {
 		return voxel.Identity()
 	}
-	return newIndividual(s.Seed)
+	return newIndividual(s)
 }
 
 // FromTemplate returns the inverse of [Subject.ToTemplate], exact to 1e-6 mm.
@@ -39,7 +40,7 @@ func (s Subject) FromTemplate() voxel.Transform {
 	if s.Seed == 0 {
 		return voxel.Identity()
 	}
-	return inverse{newIndividual(s.Seed)}
+	return inverse{newIndividual(s)}
 }
 
 // individual is the map from a subject's world to the template's.
@@ -50,8 +51,8 @@ type individual struct {
 	amp    [4]voxel.Vec // displacement of each wave [mm]
 }
 
-func newIndividual(seed uint64) *individual {
-	r := stream(seed, "anatomy", 0)
+func newIndividual(s Subject) *individual {
+	r := stream(s.Seed, "anatomy", 0)
 	var in individual
 	rot := voxel.Vec{0.03 * clip(r), 0.025 * clip(r), 0.03 * clip(r)}
 	size := voxel.Vec{1 + 0.03*clip(r), 1 + 0.03*clip(r), 1 + 0.03*clip(r)}
@@ -70,6 +71,9 @@ func newIndividual(seed uint64) *individual {
 		for a := range 3 {
 			w.k[a] = k[a] / math.Sqrt(n) * 2 * math.Pi / length
 			in.amp[i][a] = 1.1 * clip(r)
+			if s.Affine {
+				in.amp[i][a] = 0
+			}
 		}
 		w.phase = 2 * math.Pi * r.Float64()
 	}

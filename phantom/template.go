@@ -34,7 +34,10 @@ func TemplateGrid() voxel.Grid {
 // NewTemplate draws the template. It takes about 2 s of CPU time; workers is
 // the number of goroutines, 0 for one per CPU.
 func NewTemplate(workers int) *Template {
-	d := (&Brain{}).Draw(TemplateGrid(), 2, workers)
+	return newTemplate((&Brain{}).Draw(TemplateGrid(), 2, workers), workers)
+}
+
+func newTemplate(d *Drawing, workers int) *Template {
 	return &Template{
 		T1w: d.T1w(T1wOptions{}, workers), Mask: d.BrainMask(),
 		Grey: d.Fraction[Grey], White: d.Fraction[White], CSF: d.Fraction[CSF],

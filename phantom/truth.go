@@ -25,7 +25,7 @@ func (s *simulator) truth() *Truth {
 		}
 	}
 	t := &Truth{CBF: voxel.NewImage(s.p.Grid), ATT: voxel.NewImage(s.p.Grid), M0: &voxel.Image{Grid: s.p.Grid, Data: mean[0]},
-		NoiseSD: s.sigma, Alpha: s.alpha, Physics: s.opt.Physics, Constants: s.c}
+		Position: s.position, NoiseSD: s.sigma, Alpha: s.alpha, Physics: s.opt.Physics, Constants: s.c}
 	for n := range t.CBF.Data {
 		t.CBF.Data[n] = ratio(mean[1][n], mean[0][n])
 		t.ATT.Data[n] = ratio(mean[2][n], mean[1][n])

@@ -98,12 +98,16 @@ func Check(fixed, moving *voxel.Image, t voxel.Affine, opt Options) Quality {
 func newEstimator(fixed, moving *head, metric Metric, opt Options) (*estimator, bool) {
 	e := &estimator{from: fixed, to: moving, metric: metric, seed: opt.Seed, workers: opt.Workers}
 	swap := false
-	switch ratio := fixed.volume / moving.volume; {
-	case ratio > 1.25:
-		swap = true
-	case ratio > 0.8:
-		va, vb := fixed.img.VoxelVolume(), moving.img.VoxelVolume()
-		swap = vb > va || vb == va && ratio > 1
+	if (fixed.mask == nil) != (moving.mask == nil) {
+		swap = fixed.mask == nil
+	} else {
+		switch ratio := fixed.volume / moving.volume; {
+		case ratio > 1.25:
+			swap = true
+		case ratio > 0.8:
+			va, vb := fixed.img.VoxelVolume(), moving.img.VoxelVolume()
+			swap = vb > va || vb == va && ratio > 1
+		}
 	}
 	if XS {
 		swap = !swap

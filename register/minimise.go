@@ -35,18 +35,40 @@ func (o *objective) minimise(m model, base voxel.Affine, s search) minimum {
 	c := &chart{model: m, base: base, radius: radius}
 	n := int(m)
 	theta := make([]float64, n)
-	out := minimum{at: base, cost: o.bounded(base, s.overlap)}
+	out := minimum{at: base}
+	grad := make([]float64, n)
+	jac := c.jacobian(theta)
+	// As base maps the same points in any order of composition, the strain of
+	// a pose is that of its linear part.
+	cost := func(p voxel.Affine) float64 {
+		v := o.bounded(p, s.overlap)
+		if m != rigidModel {
+			v += penalty(&p)
+		}
+		return v
+	}
+	out.cost = cost(base)
 	if math.IsInf(out.cost, 1) {
 		return out
 	}
-	grad := make([]float64, n)
-	jac := c.jacobian(theta)
+	slopes := func(p voxel.Affine) voxel.Affine {
+		g := o.gradient()
+		if m != rigidModel {
+			extra := penaltySlope(&p)
+			for i := range g {
+				for j := range g[i] {
+					g[i][j] += extra[i][j]
+				}
+			}
+		}
+		return g
+	}
 	chain := func(g voxel.Affine, jac []voxel.Affine, dst []float64) {
 		for k := range dst {
 			dst[k] = dot(&g, &jac[k])
 		}
 	}
-	chain(o.gradient(), jac, grad)
+	chain(slopes(base), jac, grad)
 	inverse := o.preconditioner(jac)
 	start := clone(inverse)
 	fresh := true
@@ -79,15 +101,15 @@ func (o *objective) minimise(m model, base voxel.Affine, s search) minimum {
 		length := o.meanDisplacement(c.at(next), out.at)
 		alpha := min(1, s.longest/length)
 		accepted := false
-		var cost float64
+		var height float64
 		var at voxel.Affine
 		for range 8 {
 			for i := range n {
 				next[i] = theta[i] + alpha*dir[i]
 			}
 			at = c.at(next)
-			cost = o.bounded(at, s.overlap)
-			if cost <= out.cost+1e-4*alpha*slope {
+			height = cost(at)
+			if height <= out.cost+1e-4*alpha*slope {
 				accepted = true
 				break
 			}
@@ -96,8 +118,8 @@ func (o *objective) minimise(m model, base voxel.Affine, s search) minimum {
 			}
 			fall := alpha * slope
 			shrink := 0.25
-			if !math.IsInf(cost, 1) { // minimum of the parabola through both costs and the slope
-				shrink = min(max(-fall/(2*(cost-out.cost-fall)), 0.1), 0.5)
+			if !math.IsInf(height, 1) { // minimum of the parabola through both costs and the slope
+				shrink = min(max(-fall/(2*(height-out.cost-fall)), 0.1), 0.5)
 			}
 			alpha *= shrink
 		}
@@ -111,7 +133,7 @@ func (o *objective) minimise(m model, base voxel.Affine, s search) minimum {
 			continue
 		}
 		jac = c.jacobian(next)
-		chain(o.gradient(), jac, ngrad)
+		chain(slopes(at), jac, ngrad)
 		moved := o.meanDisplacement(at, out.at)
 		for i := range n {
 			step[i] = next[i] - theta[i]
@@ -119,7 +141,7 @@ func (o *objective) minimise(m model, base voxel.Affine, s search) minimum {
 		}
 		copy(theta, next)
 		copy(grad, ngrad)
-		out.at, out.cost = at, cost
+		out.at, out.cost = at, height
 		if moved < s.tolerance {
 			out.converged = true
 			break

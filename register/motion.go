@@ -161,26 +161,15 @@ func smoothed(img *voxel.Image, fwhm float64) *volume {
 	s := img.Spacing()
 	v := newVolume(img, nil, 0, 0, 1)
 	for a := range 3 {
-		if sigma := fwhm / fwhmPerSigma / s[a]; sigma > 0.2 {
+		// Linear interpolation between voxels much larger than the kernel
+		// pulls poses towards the grid.
+		if sigma := max(fwhm, XV*s[a]) / fwhmPerSigma / s[a]; sigma > 0.2 {
 			v.reduce(a, 1, sigma, 1)
 		}
 	}
 	v.inv = v.Affine.Inverse()
-	nan := float32(math.NaN())
-	for n := range v.data {
-		i, j, k := v.Coord(n)
-		at := [3]int{i, j, k}
-		for a := range 3 {
-			e := XE
-			if at[a] < e || at[a] > v.Dim[a]-1-e {
-				v.data[n] = nan
-			}
-		}
-	}
 	return v
 }
-
-var XE = 0
 
 // A team is the volumes of one contrast.
 type team struct {
@@ -267,7 +256,7 @@ func (m *mover) within(t *team) {
 		if pass > 0 {
 			t.mean = m.mean(t)
 		}
-		p := newPattern(t.mean, m.mask, motionPoints, false, m.opt.Workers)
+		p := newPattern(t.mean, m.mask, motionPoints, XM, m.opt.Workers)
 		tolerance := 0.01
 		if pass == passes-1 {
 			tolerance = 0.002
@@ -281,19 +270,35 @@ func (m *mover) within(t *team) {
 	t.mean = m.mean(t)
 }
 
-// mean returns the mean of the volumes of t at their poses, in the reference
-// of t, on the series' grid.
-func (m *mover) mean(t *team) *volume {
+// mean returns the mean of the smoothed volumes of t at their poses, in the
+// reference of t, on the series' grid.
+func (m *mover) mean(t *team) *volume { return m.average(t, m.fine) }
+
+// raw returns the mean of the volumes of t at their poses, not smoothed.
+func (m *mover) raw(t *team) *voxel.Image {
+	vols := make([]*volume, len(m.series.Vols))
+	for _, v := range t.vols {
+		vols[v] = newVolume(m.series.Image(v), nil, 0, 0, m.opt.Workers)
+	}
+	mean := m.average(t, vols)
+	return &voxel.Image{Grid: mean.Grid, Data: mean.data}
+}
+
+func (m *mover) average(t *team, vols []*volume) *volume {
 	g := m.series.Grid
 	out := &volume{Grid: g, inv: g.Affine.Inverse(), data: make([]float32, g.Len())}
 	plane := g.Dim[0] * g.Dim[1]
+	maps := make([]voxel.Affine, len(vols)) // voxel of the mean → voxel of the volume
+	for _, v := range t.vols {
+		maps[v] = vols[v].inv.Mul(m.pose[v]).Mul(g.Affine)
+	}
 	par.Do(m.opt.Workers, g.Dim[2], func(k int) {
 		for n := k * plane; n < (k+1)*plane; n++ {
-			p := g.World(g.Coord(n))
+			i, j, k := g.Coord(n)
+			p := voxel.Vec{float64(i), float64(j), float64(k)}
 			var sum, count float32
 			for _, v := range t.vols {
-				f := m.fine[v]
-				if x := f.at(f.inv.Map(m.pose[v].Map(p))); x == x {
+				if x := vols[v].at(maps[v].Map(p)); x == x {
 					sum += x
 					count++
 				}
@@ -304,17 +309,23 @@ func (m *mover) mean(t *team) *volume {
 	return out
 }
 
+// sameContrast is the correlation between two groups' means, a parabola and a
+// linear shading allowed for, from which least squares is more exact than
+// mutual information.
+const sameContrast = 0.97
+
 // between finds where the reference of t lies in that of main.
 func (m *mover) between(main, t *team) {
 	p := newPattern(main.mean, m.mask, motionPoints, true, m.opt.Workers)
 	f := p.register(t.mean, voxel.Identity(), 30, 0.001)
 	t.offset = f.at
-	if f.converged && f.correlation > 0.9 {
+	if XP {
+		println("between", t.number, int(1000*f.correlation), f.converged)
+	}
+	if f.converged && f.correlation > sameContrast {
 		return
 	}
-	a := &voxel.Image{Grid: main.mean.Grid, Data: main.mean.data}
-	b := &voxel.Image{Grid: t.mean.Grid, Data: t.mean.data}
-	r := Rigid(a, b, Options{FixedMask: m.mask, Local: true, Workers: m.opt.Workers})
+	r := Rigid(m.raw(main), m.raw(t), Options{FixedMask: m.opt.Mask, MovingMask: m.opt.Mask, Local: true, Workers: m.opt.Workers})
 	t.offset = r.Transform
 	if !r.OK() {
 		for _, v := range t.vols {
@@ -392,3 +403,6 @@ func poseOf(t voxel.Affine, c voxel.Vec) Pose {
 		},
 	}
 }
+
+var XV = 1.8
+var XM = false

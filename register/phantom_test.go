@@ -10,7 +10,14 @@ import (
 
 // A tissue weighting: signal of cerebrospinal fluid, grey and white matter,
 // bone and scalp.
-type contrast struct{ csf, grey, white, bone, scalp float64 }
+type contrast struct {
+	csf, grey, white, bone, scalp float64
+	lost                          float64 // label's deficit in grey matter, before its territories
+}
+
+// perfused returns c with grey matter darker by lost, more in front and on the
+// left: what labelled blood takes away.
+func (c contrast) perfused(lost float64) contrast { c.lost = lost; return c }
 
 var (
 	t1Contrast = contrast{csf: 200, grey: 560, white: 800, bone: 60, scalp: 900}
@@ -85,6 +92,9 @@ func (c contrast) value(x voxel.Vec) float64 {
 	csf, grey, white, bone, scalp := fractions(x)
 	if c.scalp == 0 && c.bone == 0 {
 		csf *= step(1.03-math.Sqrt(sq((x[0])/66)+sq((x[1]+18)/84)+sq((x[2]-12)/60)), 0.012)
+	}
+	if c.lost != 0 {
+		grey *= 1 - c.lost/c.grey*(1+x[1]/120-x[0]/200+0.5*math.Sin(x[2]/15))
 	}
 	return c.csf*csf + c.grey*grey + c.white*white + c.bone*bone + c.scalp*scalp
 }

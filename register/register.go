@@ -29,11 +29,14 @@ type level struct {
 	search search
 }
 
+// middle is the resolution [mm] between coarse and finest.
+const middle = 5.0
+
 // levels returns the steps after the coarse search for images whose finest
 // common resolution is finest [mm].
 func levels(finest float64) []level {
 	return []level{
-		{width: 5, points: 25000, search: search{iterations: 30, tolerance: 0.05, longest: 6, overlap: 0.3}},
+		{width: middle, points: 25000, search: search{iterations: 30, tolerance: 0.05, longest: 6, overlap: 0.3}},
 		{width: finest, points: 120000, search: search{iterations: 40, tolerance: 0.004, longest: 3, overlap: 0.3}},
 	}
 }
@@ -231,7 +234,42 @@ func (e *estimator) run(m model, init *voxel.Affine, local bool, res *Result, pr
 		order = append(order, i)
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return compare(rank[i], rank[j]) })
-	best := found[order[0]]
+	// The coarse images of a roundish head match in several poses: the best
+	// few that differ are compared at the next resolution.
+	const few = 3
+	var distinct []int
+	for _, i := range order {
+		if len(distinct) < few && !math.IsInf(rank[i], 0) && !slices.ContainsFunc(distinct, func(j int) bool {
+			return base.meanDisplacement(found[i].at, found[j].at) < 8
+		}) {
+			distinct = append(distinct, i)
+		}
+	}
+	if len(distinct) == 0 {
+		return voxel.Affine{}
+	}
+	best := found[distinct[0]]
+	if len(distinct) > 1 {
+		mid := e.objective(middle, 15000, e.workers)
+		if mid.points.len() < 64 {
+			return voxel.Affine{}
+		}
+		shift := voxel.Translation(voxel.Vec{mid.points.centre[0] - centre[0], mid.points.centre[1] - centre[1], mid.points.centre[2] - centre[2]})
+		score := make([]float64, len(distinct))
+		par.Do(e.workers, len(distinct), func(i int) {
+			o := newObjective(mid.points, mid.moving, e.likeness(mid.points, mid.moving), 1)
+			got := o.minimise(m, found[distinct[i]].at.Mul(shift), search{iterations: 25, tolerance: 0.2, longest: 6, overlap: 0.3})
+			o.value(got.at)
+			score[i] = got.cost * o.overlap()
+		})
+		winner := 0
+		for i, v := range score {
+			if v < score[winner] {
+				winner = i
+			}
+		}
+		best = found[distinct[winner]]
+	}
 	for _, f := range found {
 		if base.meanDisplacement(f.at, best.at) < 5 {
 			res.Agreeing++
@@ -367,7 +405,6 @@ func (e *estimator) shell(t voxel.Affine) float64 {
 			on++
 		}
 	}
-	println(int(on), int(all))
 	return on / max(all, 1)
 }
 

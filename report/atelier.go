@@ -8,13 +8,14 @@ import (
 	"phasl/voxel"
 )
 
-// What all figures of a page may hold together, so that it stays below 3 MB: a
-// pixel costs at most 4/3 bytes, a point of an outline about 5, a hatched run
-// about 30.
+// What all figures of a page may hold together at scale 1. A pixel costs at
+// most 4/3 bytes, in most images half of that, a point of an outline about 5
+// and a hatched run about 30; a page that comes out too large is drawn again at
+// a smaller scale.
 const (
-	pagePixels = 1_500_000
-	pagePoints = 130_000
-	pageRuns   = 8_000
+	pagePixels = 4_000_000
+	pagePoints = 260_000
+	pageRuns   = 12_000
 )
 
 // An atelier draws the figures of one page with common windows and budget.
@@ -28,7 +29,7 @@ type atelier struct {
 	drawn bool
 }
 
-func newAtelier(p *Participant) *atelier {
+func newAtelier(p *Participant, scale float64) *atelier {
 	a := &atelier{p: p, top: map[string]float64{}}
 	weight := 0.0
 	for i := range p.Scans {
@@ -60,7 +61,7 @@ func newAtelier(p *Participant) *atelier {
 		}
 	}
 	a.att = niceCeil(a.att)
-	a.share = min(1/max(weight, 1), 1.0/12)
+	a.share = scale * min(1/max(weight, 1), 1.0/12)
 	return a
 }
 
@@ -121,12 +122,16 @@ func (a *atelier) maps(v *scanView) {
 	}
 	top := a.cbfTop(s.unit())
 	if has(s.CBF) {
+		title := "Cerebral blood flow"
+		if s.unit() != CBFUnit {
+			title = "Relative perfusion"
+		}
 		caption := fmt.Sprintf("in %s, on the scan's own voxels. Grey line: brain mask.", s.unit())
 		if n := countNegative(s.CBF, s.Mask); n > 0 {
 			caption += fmt.Sprintf(" Blue: negative, %s of the voxels.", percentFine(n))
 		}
 		v.Main = draw(picture{name: "CBF, " + v.Name, img: s.CBF, mask: s.Mask, ramp: perfusion,
-			window: window{0, top}, unit: s.unit(), outline: true, signed: true}, wide, 2, "Cerebral blood flow", caption)
+			window: window{0, top}, unit: s.unit(), outline: true, signed: true}, wide, 2, title, caption)
 	}
 	if has(s.ATT) {
 		v.Maps = append(v.Maps, draw(picture{name: "Arterial transit time, " + v.Name, img: s.ATT, mask: s.Mask, ramp: transit,
@@ -227,7 +232,7 @@ func (a *atelier) overlay(o *Overlay, unit string) overlayView {
 		p := picture{name: o.Title + ": " + y.Name, img: y.Image, crop: crop, ramp: grey, unit: y.Unit, note: y.Name}
 		switch y.Kind {
 		case Perfusion:
-			p.ramp, p.unit = perfusion, orText(y.Unit, unit)
+			p.ramp, p.unit = perfusion, cbfUnit(orText(y.Unit, unit))
 			p.window, p.signed = window{0, a.cbfTop(p.unit)}, true
 		case Effect:
 			hi := max(math.Abs(orZero(quantile(y.Image.Data, crop.In, 0.01))), math.Abs(orZero(quantile(y.Image.Data, crop.In, 0.99))))

@@ -54,6 +54,9 @@ func drawRegions(id string, scans []*Scan, names []string) string {
 	label = min(max(label, 60), 360)
 	lane := 16 + 8*float64(len(scans))
 	head := 34.0
+	if len(scans) == 1 { // no key
+		head = 6
+	}
 	height := head + lane*float64(len(order)) + 42
 	var s svg
 	s.open("chart", id, chartWidth, height, "Regional CBF", fmt.Sprintf("CBF with standard error in %d regions of %d scans; the values are in the table.", len(order), len(scans)))

@@ -281,23 +281,23 @@ func fullParticipant() *Participant {
 		}
 		if i == 3 {
 			s.Summary = "Grey-matter CBF 63 mL/100 g/min; one pair left out because the head moved."
-			s.Flags = []Flag{{Metric: "Mean FD", Found: "The head moved by 1.6 mm at volume 11; one pair was left out.", Look: "the motion chart, and rings at the edge of the brain in ΔM."}}
+			s.Flags = []Flag{{Metric: "Mean FD", Found: "The head moved by 1.6 mm at volume 11; one pair was left out.", Look: "look at the motion chart, and for rings at the edge of the brain in ΔM."}}
 		}
 		if i == 0 || i == 3 {
 			s.Overlays = []Overlay{
 				{Title: "Perfusion image on T1-weighted image", Fixed: Layer{Name: "T1-weighted", Image: t1}, Moving: Layer{Name: "CBF", Image: m.image(tg, [5]float64{0, 60, 22, 2, 0}, true), Kind: Perfusion},
 					Outlines: []Outline{{"grey matter of the T1w", greyMask(tg)}, {"ASL brain mask", tMask}},
 					Measures: []Fact{{"Mask overlap (Dice)", "0.94", "", "at least 0.85"}, {"Mutual information", "0.52", "", ""}},
-					Look:     "bright CBF inside the grey-matter outline, and the same edge of the brain in both pictures."},
+					Look:     "Bright CBF lies inside the grey-matter outline, and the same edge of the brain in both pictures."},
 				{Title: "Perfusion image in template space", Fixed: Layer{Name: "MNI152 template", Image: t1}, Moving: Layer{Name: "CBF", Image: m.image(tg, [5]float64{0, 60, 22, 2, 0}, true), Kind: Perfusion},
 					Labels: labels, Regions: []LabelGroup{{"sgACC", []int{151, 152}}, {"pgACC", []int{153, 154}}, {"dACC", []int{155, 156}}},
-					Measures: []Fact{{"Correlation with template", "0.81", "", "at least 0.5"}}, Look: "atlas regions on the anatomy they are named after."},
+					Measures: []Fact{{"Correlation with template", "0.81", "", "at least 0.5"}}, Look: "Atlas regions lie on the anatomy they are named after."},
 			}
 		}
 		p.Scans = append(p.Scans, s)
 	}
 	p.Anatomy = []Overlay{{Title: "T1-weighted image on the template", Fixed: Layer{Name: "template", Image: t1}, Moving: Layer{Name: "T1-weighted", Image: brainModel{0.5, 1.1, 3}.image(tg, [5]float64{0.2, 6, 9, 2, 7}, false)},
-		Outlines: []Outline{{"template brain", tMask}}, Failed: true, Look: "ventricles and the brain's edge at the same place."}}
+		Outlines: []Outline{{"template brain", tMask}}, Failed: true, Look: "Ventricles and the brain's edge at the same place."}}
 	p.Methods, p.References = Methods(fullInfo(p.Scans[0].Constants))
 	return p
 }

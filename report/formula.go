@@ -13,7 +13,8 @@ import (
 // fraction of the product on its left and the factor on its right; ^ raises;
 // what follows an underscore or the first digit of a name is its subscript
 // (T1b, M0, α_inv), and so is Latin after a small Greek letter (αbs); exp, ln
-// and their like before a bracket are functions; ∫₀ᵗ is an integral. ok is false if the text is not understood: it is then shown as
+// and their like before a bracket are functions; ∫₀ᵗ is an integral; two names
+// in a row are prose. ok is false if the text is not understood: it is then shown as
 // it stands.
 func formula(text string) (mathml string, ok bool) {
 	if len(text) > 2000 {
@@ -174,6 +175,10 @@ func (p *formulaParser) product(depth int) string {
 			out = "<mfrac>" + mathLevel(out) + mathLevel(p.factor(depth, false)) + "</mfrac>"
 		case 'n', '1', '(': // factors without a sign between them
 			if k == 'n' && p.toks[p.i].text == "for" {
+				return out
+			}
+			if k == 'n' && p.i > 0 && p.toks[p.i-1].kind == 'n' { // prose
+				p.bad = true
 				return out
 			}
 			out += p.factor(depth, true)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 //go:embed page.css
@@ -19,7 +21,16 @@ var pageScript string
 //go:embed page.tmpl
 var pageText string
 
-var pages = template.Must(template.New("").Parse(strip(pageText)))
+var pages = template.Must(template.New("").Funcs(template.FuncMap{"capital": capital}).Parse(strip(pageText)))
+
+// capital returns s as it stands at the beginning of a line.
+func capital(s string) string {
+	r := []rune(s)
+	if len(r) > 1 && (unicode.IsLower(r[1]) || r[1] == ' ') { // not in an abbreviation or before a digit
+		r[0] = unicode.ToUpper(r[0])
+	}
+	return string(r)
+}
 
 // strip removes the line ends and indentation between tags, which no reader
 // sees; it keeps the text of a page to what is written on it.
@@ -61,13 +72,28 @@ func digest(s string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(h[:]) + "'"
 }
 
+// maxPage is the size a page is kept below by drawing its pictures coarser.
+const maxPage = 2_950_000
+
 // WriteParticipant writes the page of p as HTML in UTF-8. It never changes p
-// and draws only from it: the same p gives the same bytes. Images of 100³
-// voxels and four scans take about a second. It panics if a mask, an outline
-// or labels have another shape than the picture they belong to. The error is
-// the writer's.
+// and draws only from it: the same p gives the same bytes. Four scans and
+// their registrations take a second or two. A page above 3 MB is drawn again
+// with coarser pictures and fewer outlines until it fits, unless its tables
+// alone are larger. It panics if a mask, an outline or labels have another
+// shape than the picture they belong to. The error is the writer's.
 func WriteParticipant(w io.Writer, p *Participant) error {
-	return pages.ExecuteTemplate(w, "participant", newParticipantView(p))
+	var page bytes.Buffer
+	for scale := 1.0; ; scale *= 0.55 {
+		page.Reset()
+		if err := pages.ExecuteTemplate(&page, "participant", newParticipantView(p, scale)); err != nil {
+			panic("report: " + err.Error()) // the template's fault: a buffer takes everything
+		}
+		if page.Len() <= maxPage || scale < 0.01 {
+			break
+		}
+	}
+	_, err := page.WriteTo(w)
+	return err
 }
 
 // ids names the figures of a page: f1, f2, …

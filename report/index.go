@@ -70,7 +70,7 @@ func WriteIndex(w io.Writer, x *Index) error {
 		for _, s := range p.Scans {
 			if has(s.CBF) {
 				scans++
-				if orText(s.Unit, CBFUnit) == CBFUnit {
+				if cbfUnit(s.Unit) == CBFUnit {
 					top = max(top, orZero(quantile(s.CBF.Data, inside(s.CBF, s.Mask), 0.985)))
 				}
 			}
@@ -100,7 +100,7 @@ func WriteIndex(w io.Writer, x *Index) error {
 }
 
 func thumbnail(id string, s IndexScan, top float64, conv Convention, limit limits) thumbView {
-	unit := orText(s.Unit, CBFUnit)
+	unit := cbfUnit(s.Unit)
 	t := thumbView{Name: orText(s.Name, "ASL scan"), Value: "GM " + number(s.GM, 3) + " " + unit}
 	switch {
 	case s.Failed != "":
@@ -143,18 +143,18 @@ func indexState(scans []IndexScan) tag {
 }
 
 // drawCohort plots grey-matter CBF of every scan in absolute units, one column
-// a participant; "" with fewer than two participants.
+// a participant; "" with fewer than two scans to compare.
 func drawCohort(id string, x *Index) string {
 	n := len(x.Participants)
 	var all []float64
 	for _, p := range x.Participants {
 		for _, s := range p.Scans {
-			if orText(s.Unit, CBFUnit) == CBFUnit && !math.IsNaN(s.GM) && s.Failed == "" {
+			if cbfUnit(s.Unit) == CBFUnit && !math.IsNaN(s.GM) && s.Failed == "" {
 				all = append(all, s.GM)
 			}
 		}
 	}
-	if n < 2 || n > 400 || len(all) == 0 {
+	if n < 2 || n > 400 || len(all) < 2 {
 		return ""
 	}
 	lo, hi := spanOf([]float64{0}, all)
@@ -171,7 +171,7 @@ func drawCohort(id string, x *Index) string {
 	c.grid(ticks, func(v float64) string { return clip(x.Participants[int(v)].ID, 12) }, 5)
 	for i, p := range x.Participants {
 		for k, q := range p.Scans {
-			if orText(q.Unit, CBFUnit) != CBFUnit || math.IsNaN(q.GM) || math.IsInf(q.GM, 0) || q.Failed != "" {
+			if cbfUnit(q.Unit) != CBFUnit || math.IsNaN(q.GM) || math.IsInf(q.GM, 0) || q.Failed != "" {
 				continue
 			}
 			shift := 0.5 * (float64(k+1)/float64(len(p.Scans)+1) - 0.5)

@@ -460,7 +460,10 @@ func (m *mosaic) footer(x, y, width float64) {
 	case !m.f.known:
 		side = "Orientation unknown: the header's affine is of no use."
 	case m.f.tilt > 3 && width > 800:
-		side += fmt.Sprintf(" Slices as acquired, tilted by %.0f° from the body's axes.", m.f.tilt)
+		tilted := fmt.Sprintf(" Slices as acquired, tilted by %.0f° from the body's axes.", m.f.tilt)
+		if 0.75*textWidth(side+tilted)+1.1*textWidth(m.p.note)+m.p.shift < width-30 { // small text, and the note's large
+			side += tilted
+		}
 	}
 	m.text(x+4, y, `class="k s"`, side)
 	switch {

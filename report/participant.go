@@ -38,7 +38,7 @@ type Scan struct {
 
 	Summary string // one sentence: "Grey-matter CBF 56 mL/100 g/min; nothing flagged."
 	Failed  string // why there is no result, "" if there is one
-	Unit    string // unit of CBF and SE; "" is mL/100 g/min
+	Unit    string // unit of CBF and SE; "" and "mL/100g/min" are mL/100 g/min
 
 	CBF, SE *voxel.Image // CBF and its standard error [Unit]
 	ATT     *voxel.Image // arterial transit time [s]
@@ -61,11 +61,18 @@ type Scan struct {
 // CBFUnit is the unit of absolute CBF.
 const CBFUnit = "mL/100 g/min"
 
-func (s *Scan) unit() string {
-	if s.Unit == "" {
+func (s *Scan) unit() string { return cbfUnit(s.Unit) }
+
+// cbfUnit returns the unit as it is printed: sidecars spell mL/100 g/min
+// without the space, and nothing said means it. BIDS says "arbitrary".
+func cbfUnit(u string) string {
+	if u == "arbitrary" {
+		return "arbitrary units"
+	}
+	if u == "" || strings.EqualFold(strings.ReplaceAll(u, " ", ""), "ml/100g/min") {
 		return CBFUnit
 	}
-	return s.Unit
+	return u
 }
 
 // Name returns the labels of the scan as a reader would say them:
@@ -114,7 +121,7 @@ type Metric struct {
 type Flag struct {
 	Metric string // name of the metric it is about, or ""
 	Found  string // what was seen, with the value
-	Look   string // what to look at or do
+	Look   string // what to look at or do, in the imperative: "look at the motion chart"
 	Severe bool   // the numbers should not be used before it is settled
 }
 
@@ -181,7 +188,7 @@ type Overlay struct {
 	Regions  []LabelGroup // labels to outline in colour; the others are thin and grey
 	Measures []Fact       // overlap, metric, and the limits they were checked against
 	Failed   bool         // the registration did not pass its check
-	Look     string       // what a good registration looks like here
+	Look     string       // what a good registration looks like here, a sentence
 }
 
 // A Layer is one of the pictures of an [Overlay].

@@ -116,7 +116,7 @@ func TestFormula(t *testing.T) {
 			}
 		}
 	}
-	for _, e := range []string{"", "(", "a /", "as given: see above", "a ++ b", "1 = ", "|x", strings.Repeat("(", 500) + "x" + strings.Repeat(")", 500), "x²"} {
+	for _, e := range []string{"", "(", "a /", "as given: see above", "M0 = 1, |f| = 50/6000 in T1′, and CBF scaled to a median of 1 in the brain", "CBF as given", "a ++ b", "1 = ", "|x", strings.Repeat("(", 500) + "x" + strings.Repeat(")", 500), "x²"} {
 		if m, ok := formula(e); ok {
 			t.Errorf("understood %q as %s", e, m)
 		}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // The charts of a series are stacked over one axis of volumes.
@@ -80,12 +81,12 @@ func drawMotion(id string, m *Motion) string {
 		c.x.label = ""
 		for i, v := range m.Volumes {
 			if v.Excluded {
-				c.band(float64(i)-0.5, float64(i)+0.5, "excluded", fmt.Sprintf("volume %d excluded: %s", i, v.Reason))
+				c.band(float64(i)-0.5, float64(i)+0.5, "excluded", fmt.Sprintf("volume %d excluded: %s", i, orText(v.Reason, "not used")))
 			}
 		}
 		c.grid(nil, nil, 4)
 		if p.limit > 0 {
-			c.limit(p.limit, "limit "+number(p.limit, 2)+p.unit)
+			c.limit(p.limit, "limit "+short(p.limit)+p.unit)
 		}
 		for q, v := range p.series {
 			c.trace(q, at, v)
@@ -148,7 +149,7 @@ func volumeAxis(c chart, v []Volume, n int) {
 		tip := fmt.Sprintf("volume %d: %s", i, q.Kind)
 		if q.Excluded {
 			excluded = true
-			tip += ", excluded: " + q.Reason
+			tip += ", excluded: " + orText(q.Reason, "not used")
 		}
 		k := find(q.Kind)
 		c.mark(k, c.x.at(float64(i)), y, r, `class="`+seriesClass("f", k)+`"`, tip)
@@ -227,7 +228,11 @@ func drawPairs(id string, pairs []Pair) string {
 		ax.label = "post-labelling delay, s"
 		ax.lo, ax.hi = spanOf(nil, plds)
 		ticks = niceTicks(ax.lo, ax.hi, 8)
-		label = func(v float64) string { return tickLabel(v, ax.hi-ax.lo) }
+		slices.Sort(plds)
+		if own := slices.Compact(plds); len(own) <= 8 { // the delays themselves
+			ticks = own
+		}
+		label = func(v float64) string { return short(v) }
 	} else {
 		step := max(1, niceStep(float64(n)/20))
 		for k := 1.0; k <= float64(n); k++ {

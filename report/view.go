@@ -105,9 +105,9 @@ type paragraphView struct {
 	Parts   []textPart
 }
 
-func newParticipantView(p *Participant) *participantView {
+func newParticipantView(p *Participant, scale float64) *participantView {
 	v := &participantView{head: newHead(p.ID + " · perfusion MRI report"), P: p}
-	a := newAtelier(p)
+	a := newAtelier(p, scale)
 	for i := range p.Scans {
 		s := &p.Scans[i]
 		sv := &scanView{S: s, ID: "scan-" + strconv.Itoa(i+1), Name: s.Name(), State: state(s)}
@@ -127,11 +127,7 @@ func newParticipantView(p *Participant) *participantView {
 		if s.Motion != nil {
 			sv.Motion = template.HTML(drawMotion(a.ids.next(), s.Motion))
 			sv.MotionNote = s.Motion.Note
-			for k, q := range s.Motion.Volumes {
-				if q.Excluded {
-					sv.Excluded = append(sv.Excluded, fmt.Sprintf("volume %d (%s)", k, orText(q.Reason, "no reason given")))
-				}
-			}
+			sv.Excluded = excluded(s.Motion.Volumes)
 		}
 		sv.Pairs = template.HTML(drawPairs(a.ids.next(), s.Pairs))
 		sv.regions(s)
@@ -174,6 +170,34 @@ func newParticipantView(p *Participant) *participantView {
 	}
 	v.contents()
 	return v
+}
+
+// excluded lists the volumes left out, those with the same reason together.
+func excluded(volumes []Volume) []string {
+	var reasons []string
+	of := map[string][]string{}
+	for k, q := range volumes {
+		if !q.Excluded {
+			continue
+		}
+		if of[q.Reason] == nil {
+			reasons = append(reasons, q.Reason)
+		}
+		of[q.Reason] = append(of[q.Reason], strconv.Itoa(k))
+	}
+	var out []string
+	for _, r := range reasons {
+		t := "volume "
+		if len(of[r]) > 1 {
+			t = "volumes "
+		}
+		t += strings.Join(of[r], ", ")
+		if r != "" {
+			t += " (" + r + ")"
+		}
+		out = append(out, t)
+	}
+	return out
 }
 
 func (v *participantView) contents() {
@@ -229,7 +253,7 @@ func state(s *Scan) tag {
 func metrics(s *Scan) []metricView {
 	out := make([]metricView, len(s.Quality))
 	for i, m := range s.Quality {
-		v := metricView{Name: m.Name, Value: short(m.Value), Unit: m.Unit, Range: rangeText(m.Low, m.High, m.Unit), Note: m.Note, Drawing: template.HTML(drawRange(m))}
+		v := metricView{Name: m.Name, Value: short(m.Value), Unit: metricUnit(m.Unit), Range: rangeText(m.Low, m.High, metricUnit(m.Unit)), Note: m.Note, Drawing: template.HTML(drawRange(m))}
 		switch {
 		case math.IsNaN(m.Value):
 			v.Verdict, v.Unit = "no value", ""
@@ -249,6 +273,15 @@ func metrics(s *Scan) []metricView {
 		out[i] = v
 	}
 	return out
+}
+
+// metricUnit spells the unit of CBF as the rest of the page does; other
+// measures may have none.
+func metricUnit(u string) string {
+	if u == "" {
+		return ""
+	}
+	return cbfUnit(u)
 }
 
 func (v *scanView) regions(s *Scan) {

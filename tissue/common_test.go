@@ -47,7 +47,8 @@ func correlation(a, b *voxel.Image, m *voxel.Mask) float64 {
 }
 
 // A phantom is a head drawn from ellipsoids: a brain of 1.6 L with a folded
-// cortex about 4 mm thick, ventricles, CSF around it, skull, scalp and a neck.
+// band of grey matter, ventricles, CSF around it, skull, scalp and a neck, in
+// about the volumes of a person.
 type phantom struct {
 	t1      *voxel.Image    // without noise and bias
 	truth   [3]*voxel.Image // CSF, GM, WM fractions
@@ -77,7 +78,7 @@ func kind(p voxel.Vec) int {
 		switch edge := 0.95 + 0.02*fold; {
 		case r > edge:
 			return csf
-		case r > edge-0.06+0.03*fold:
+		case r > edge-0.2+0.08*fold:
 			return gm
 		}
 		return wm

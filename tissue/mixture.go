@@ -102,20 +102,23 @@ func gauss(d, v float64) float64 {
 	return math.Exp(-d*d/(2*v)) / math.Sqrt(2*math.Pi*v)
 }
 
-// startMixture returns a mixture to start from: the three groups that divide
-// the histogram with the least variance within groups (Otsu's criterion),
-// found exactly over 128 bins between the 0.5th and 99.5th percentile. It
-// reports false if there are fewer than 100 values or no contrast.
-func startMixture(y []float64) (mixture, bool) {
+// startMixtures returns mixtures to start from, the first from the three groups
+// that divide the histogram with the least variance within groups (Otsu's
+// criterion), found exactly over 128 bins between the 0.5th and 99.5th
+// percentile. With a strong bias field or little of one tissue that splits a
+// tissue in two; the others therefore set white matter to an upper percentile
+// and grey matter and CSF to the shares of it that T1-weighted images have. It
+// returns none if there are fewer than 100 values or no contrast.
+func startMixtures(y []float64) []mixture {
 	var m mixture
 	if len(y) < 100 {
-		return m, false
+		return nil
 	}
 	s := slices.Clone(y)
 	slices.Sort(s)
 	lo, hi := s[len(s)/200], s[len(s)-1-len(s)/200]
 	if !(hi > lo) {
-		return m, false
+		return nil
 	}
 	const bins = 128
 	var c0, c1, c2 [bins + 1]float64 // cumulative count, sum, sum of squares
@@ -165,7 +168,41 @@ func startMixture(y []float64) (mixture, bool) {
 		m.weight[pureClass[c]] = 0.8 * (n + 1) / (c0[bins] + 3)
 	}
 	m.weight[1], m.weight[3] = 0.1, 0.1
-	return m, true
+	out := []mixture{m}
+	if lo < 0 { // shares of an intensity mean nothing without a zero
+		return out
+	}
+	for _, q := range []float64{0.75, 0.9} {
+		white := s[int(q*float64(len(s)-1))]
+		for _, grey := range []float64{0.65, 0.8} {
+			v := mixture{floor: m.floor, mean: [3]float64{0.35 * white, grey * white, white}, weight: [nClass]float64{0.1, 0.1, 0.35, 0.1, 0.35}}
+			for c := range 3 {
+				v.variance[c] = max(m.floor, white*white*(1-grey)*(1-grey)/9)
+			}
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// logLikelihood returns the mean over the sample of the logarithm of the
+// density of the raw intensity: that of the corrected one, over the field.
+// Fits of one sample compare by it.
+func (e *estimation) logLikelihood() float64 {
+	table := e.mix.table()
+	return par.Sum(e.workers, len(e.y), pieceSize, func(lo, hi int) float64 {
+		s := 0.0
+		var d densities
+		for i := lo; i < hi; i++ {
+			table.at(e.y[i], &d)
+			p := 0.0
+			for k := range nClass {
+				p += d.d[k] * e.mix.weight[k] * localPrior(e.priorAt(i), k)
+			}
+			s += math.Log(max(p, 1e-300)) - e.log[i]
+		}
+		return s
+	}) / float64(len(e.y))
 }
 
 // estimation holds what the expectation–maximisation works on.
@@ -203,19 +240,80 @@ func newEstimation(m mixture, field *polynomial, b *brainVoxels, sample []int32,
 // csfSpread is the largest variance of CSF, as a multiple of grey matter's.
 const csfSpread = 1.5
 
+// sharpen sets the pure classes' means and variances to those of the intensities
+// y, the unsmoothed ones of the same voxels, each voxel counting for the classes
+// it belongs to by the smoothed image, and goes on from there. In a noisy image
+// the histogram of y is one hump, from which classes and field can no longer be
+// told; if a distance between means shrinks to less than 0.6 of what it was,
+// those rounds are dropped and sharpen reports false. It returns their number.
+func (e *estimation) sharpen(y []float64) (int, bool) {
+	table := e.mix.table()
+	type sums struct{ n, s, q [3]float64 }
+	parts := make([]sums, (len(y)+pieceSize-1)/pieceSize)
+	par.Ranges(e.workers, len(y), pieceSize, func(lo, hi int) {
+		t := &parts[lo/pieceSize]
+		var d densities
+		var p [nClass]float64
+		for i := lo; i < hi; i++ {
+			table.at(e.y[i], &d)
+			if !e.mix.posterior(&d.d, e.priorAt(i), &p) {
+				continue
+			}
+			for c := range 3 {
+				r := p[pureClass[c]]
+				x := y[i]*math.Exp(-e.log[i]) - e.mix.mean[c]
+				t.n[c] += r
+				t.s[c] += r * x
+				t.q[c] += r * x * x
+			}
+		}
+	})
+	next := e.mix
+	for c := range 3 {
+		var n, s, q float64
+		for i := range parts {
+			n, s, q = n+parts[i].n[c], s+parts[i].s[c], q+parts[i].q[c]
+		}
+		if n >= 1 {
+			next.mean[c] += s / n
+			next.variance[c] = max(e.mix.floor, q/n-s*s/(n*n))
+		}
+	}
+	next.variance[csf] = min(next.variance[csf], csfSpread*next.variance[gm])
+	if next.mean[csf] < next.mean[gm] && next.mean[gm] < next.mean[wm] {
+		e.mix = next
+	}
+	kept := e.mix
+	e.raw = y
+	for i, v := range y {
+		e.y[i] = v * math.Exp(-e.log[i])
+	}
+	coef := slices.Clone(e.field.coef)
+	n, _ := e.run(20)
+	for c := range 2 {
+		if e.mix.mean[c+1]-e.mix.mean[c] < 0.6*(kept.mean[c+1]-kept.mean[c]) {
+			e.mix = kept
+			copy(e.field.coef, coef)
+			e.applyField()
+			return n, false
+		}
+	}
+	return n, true
+}
+
 // pieceSize is the number of voxels whose sums are formed together.
 const pieceSize = 4096
 
 // run alternates expectation, maximisation and, every second round, the bias
 // field, until no mean moves by more than 2e-3 of the distance between CSF and
-// white matter and the field settles too. It returns the rounds and whether it
-// settled.
-func (e *estimation) run() (int, bool) {
-	const limit = 40
+// white matter and the field settles too, but for at most limit rounds. It
+// returns the rounds and whether it settled.
+func (e *estimation) run(limit int) (int, bool) {
 	for round := 1; round <= limit; round++ {
 		before := e.mix.mean
 		moved := 0.0
-		if len(e.field.terms) > 0 && round%2 == 0 {
+		fit := len(e.field.terms) > 0
+		if fit && round%2 == 0 {
 			moved = e.updateField()
 		}
 		e.updateMixture()
@@ -223,7 +321,7 @@ func (e *estimation) run() (int, bool) {
 		for c := range 3 {
 			moved = max(moved, math.Abs(e.mix.mean[c]-before[c])/span)
 		}
-		if moved < 2e-3 && round > 6 && (len(e.field.terms) == 0 || round%2 == 0) {
+		if moved < 2e-3 && round > 6 && (!fit || round%2 == 0) {
 			return round, true
 		}
 	}
@@ -413,6 +511,13 @@ func (e *estimation) updateField() float64 {
 	if pieces == 0 || !e.field.solve(normal[0], rhs[0]) {
 		return 0
 	}
+	return e.applyField()
+}
+
+// applyField corrects the intensities by the field as it is and returns the
+// root mean square change of ln b.
+func (e *estimation) applyField() float64 {
+	terms := len(e.field.terms)
 	next := make([]float64, len(e.y))
 	sum := par.Sum(e.workers, len(e.y), pieceSize, func(lo, hi int) float64 {
 		s := 0.0

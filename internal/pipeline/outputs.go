@@ -6,13 +6,11 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"phasl/asl"
 	"phasl/bids"
 	"phasl/internal/atomicfile"
 	"phasl/nifti"
-	"phasl/register"
 	"phasl/voxel"
 )
 
@@ -257,6 +255,3 @@ func calibrationJSON(m asl.M0Info) map[string]any {
 	return map[string]any{"type": m.Type, "source": m.Source, "recovery": Number(m.Recovery), "scale": Number(m.Scale), "median": Number(m.Median),
 		"extended_voxels": m.Extended, "unusable_voxels": m.Unusable, "smoothing_fwhm_mm": Number(m.Smoothing)}
 }
-
-var _ = register.DVARS
-var _ = strconv.Itoa

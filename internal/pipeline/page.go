@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -182,6 +181,9 @@ func (s *scan) motionTraces() *report.Motion {
 	m := &report.Motion{FDLimit: 0.5, DVARSUnit: "scanner units"}
 	for v, c := range s.protocol.Context {
 		vol := report.Volume{Kind: string(c), Excluded: slices.Contains(s.result.Volumes.Excluded, v)}
+		if vol.Excluded {
+			vol.Reason = "has no partner, or is not needed"
+		}
 		for _, p := range s.result.Pairs {
 			if !p.Used && (p.Label == v || slices.Contains(p.Controls, v)) {
 				vol.Reason = p.Reason
@@ -190,7 +192,7 @@ func (s *scan) motionTraces() *report.Motion {
 		m.Volumes = append(m.Volumes, vol)
 	}
 	if !s.moved {
-		m.Note = "Motion was not estimated: the series has one volume."
+		m.Note = "Motion was not estimated: " + s.stillWhy + "."
 		return m
 	}
 	for _, p := range s.motion.Poses {
@@ -405,5 +407,3 @@ func scanTitle(sc ScanResult) string {
 	s := report.Scan{Session: sc.Entities["ses"], Run: sc.Entities["run"], Acq: sc.Entities["acq"], Phase: sc.Phase}
 	return s.Name()
 }
-
-var _ = path.Join

@@ -1,15 +1,14 @@
 package pipeline
 
 import (
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"phasl/asl"
 	"phasl/atlas"
 	"phasl/diag"
+	"phasl/internal/par"
 	"phasl/nifti"
 	"phasl/report"
 	"phasl/voxel"
@@ -41,15 +40,9 @@ func loadRegions(c *Config, s *space, l *diag.List) (*regionSet, error) {
 	if table == "" {
 		l.Warnf(c.Atlas, "--labels", "give the label table with --labels FILE", "no label table was found beside the atlas; regions are called label_N")
 	} else {
-		text, err := os.ReadFile(table)
-		if err != nil {
+		if t, err = readLabels(table); err != nil {
 			return nil, err
 		}
-		var tl diag.List
-		if t, tl = atlas.ParseTable(table, text); tl.Err() != nil {
-			return nil, tl
-		}
-		l.Add(tl...)
 	}
 	a, al := atlas.New(img, c.Atlas, t)
 	if a == nil || al.Err() != nil {
@@ -96,6 +89,16 @@ func loadRegions(c *Config, s *space, l *diag.List) (*regionSet, error) {
 		return nil, l.Err()
 	}
 	return rs, nil
+}
+
+// readLabels reads a label table.
+func readLabels(path string) (atlas.Table, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return atlas.Table{}, err
+	}
+	t, l := atlas.ParseTable(path, text)
+	return t, l.Err()
 }
 
 // labelsBeside looks for the label table of an atlas under the names that BIDS
@@ -149,7 +152,7 @@ func (s *scan) measureRegions() {
 	if r.ATT != nil {
 		att, _ = rs.atlas.Summarise(onAtlas(r.ATT), gm, nil, rs.regions, opt)
 	}
-	se, source := s.regionErrors(cbf, gm, opt)
+	se, source := s.regionErrors(cbf)
 	s.seSource = source
 	for i, m := range sums {
 		out := RegionResult{Region: m.Region.Name, Hemisphere: string(m.Region.Hemisphere), CBF: Number(m.Mean), SE: Number(se[i]), GMCBF: Number(m.Weighted), Relative: Number(m.Relative),
@@ -162,52 +165,79 @@ func (s *scan) measureRegions() {
 }
 
 // regionErrors returns the standard error of each region's mean CBF and how it
-// was found: from the scatter between pairs, or, where the scan holds a single
-// difference, from the noise between neighbouring voxels.
-func (s *scan) regionErrors(cbf, gm *voxel.Image, opt atlas.SummaryOptions) ([]float64, string) {
+// was found: from the scatter of the mean between pairs, or, where the scan
+// holds a single difference at each delay, from the noise between neighbouring
+// voxels. Both go back to the voxels that were measured: interpolation to the
+// atlas makes more voxels, not more data.
+func (s *scan) regionErrors(cbf *voxel.Image) ([]float64, string) {
 	rs, r := s.space.regions, s.result
-	if len(r.Pairs) > len(r.Delays) {
-		// Each native voxel belongs to the label its centre falls on.
-		native := voxel.Resample(&voxel.Image{Grid: rs.atlas.Grid, Data: rs.labelData()}, s.series.Grid, s.toTemplate.Inverse(), voxel.Nearest, s.set.Workers)
-		out := make([]float64, len(rs.regions))
-		weights := make([]float32, native.Len())
-		for i, reg := range rs.regions {
-			in := map[float32]bool{}
-			for _, l := range reg.Labels {
-				in[float32(l)] = true
-			}
-			for n, v := range native.Data {
-				weights[n] = 0
-				if in[v] {
+	paired := len(r.Pairs) > len(r.Delays)
+	var noise []float64
+	source := "the scatter of the region's mean between pairs"
+	if !paired {
+		noise, source = s.voxelNoise()
+	}
+	out := make([]float64, len(rs.regions))
+	par.Do(s.set.Workers, len(out), func(i int) {
+		weights := make([]float32, rs.atlas.Len())
+		for _, l := range rs.regions[i].Labels {
+			for _, n := range rs.atlas.Voxels(l) {
+				if v := cbf.Data[n]; v == v {
 					weights[n] = 1
 				}
 			}
-			out[i] = r.RegionSE(weights)
 		}
-		return out, "the scatter of the region's mean between pairs"
-	}
-	spacing := s.series.Spacing()
-	factor := voxel.Vec{1, 1, 1}
-	if size, ok := s.in.Sidecar.Numbers("AcquisitionVoxelSize", nil); ok && len(size) == 3 {
-		for a := range 3 {
-			factor[a] = max(1, size[a]/spacing[a])
+		back := voxel.Adjoint(weights, rs.atlas.Grid, s.series.Grid, s.toTemplate)
+		var sum, squares float64
+		native := make([]float32, len(back))
+		for n, w := range back {
+			if v := r.CBF.Data[n]; v == v {
+				native[n] = float32(w)
+				sum += w
+				if !paired {
+					squares += w * w * noise[n] * noise[n]
+				}
+			}
 		}
-	}
-	element := spacing[0] * factor[0] * spacing[1] * factor[1] * spacing[2] * factor[2]
-	sd := atlas.NoiseSD(r.CBF, s.mask, factor)
-	plain, _ := rs.atlas.NoiseSE(sd, element, cbf, gm, nil, rs.regions, opt)
-	return plain, fmt.Sprintf("noise between neighbouring voxels (SD %.3g %s), taken as independent between acquired voxels of %.3g mm³", sd, r.Units, element)
+		if paired {
+			out[i] = r.RegionSE(native)
+		} else {
+			out[i] = math.Sqrt(squares) / sum // 0/0 is NaN
+		}
+	})
+	return out, source
 }
 
-// labelData returns the atlas as numbers per voxel.
-func (rs *regionSet) labelData() []float32 {
-	out := make([]float32, rs.atlas.Len())
-	for _, l := range rs.atlas.Labels {
-		for _, n := range rs.atlas.Voxels(l.Index) {
-			out[n] = float32(l.Index)
+// voxelNoise returns the standard deviation of the noise of CBF in each voxel,
+// from the difference between neighbours in the ΔM image (or in CBF, if the
+// scanner computed it), which holds no structure finer than two voxels but
+// noise, and how it was found.
+func (s *scan) voxelNoise() ([]float64, string) {
+	r := s.result
+	spacing := s.series.Spacing()
+	finer := voxel.Vec{1, 1, 1}
+	if size, ok := s.in.Sidecar.Numbers("AcquisitionVoxelSize", nil); ok && len(size) == 3 {
+		for a := range 3 {
+			finer[a] = max(1, size[a]/spacing[a])
 		}
 	}
-	return out
+	img := r.DeltaM
+	if img == nil {
+		img = r.CBF
+	}
+	// Zero-filling to a finer matrix repeats information: that many stored
+	// voxels hold one measured value.
+	repeat := math.Sqrt(finer[0] * finer[1] * finer[2])
+	sd := atlas.NoiseSD(img, s.mask, finer)
+	out := make([]float64, r.CBF.Len())
+	for n, c := range r.CBF.Data {
+		gain := 1.0
+		if img != r.CBF {
+			gain = math.Abs(float64(c / img.Data[n]))
+		}
+		out[n] = sd * repeat * gain
+	}
+	return out, "noise between neighbouring voxels, taken as independent between acquired voxels; what the scan shares as a whole, such as physiology, is not in it"
 }
 
 // regionRows returns the regional table of the report.
@@ -219,5 +249,3 @@ func (s *scan) regionRows() []report.Region {
 	}
 	return out
 }
-
-var _ = asl.UnitsAbsolute

@@ -31,6 +31,7 @@ type scan struct {
 	series   *voxel.Series // realigned
 	motion   register.MotionResult
 	moved    bool          // motion was estimated
+	stillWhy string        // why it was not
 	dvars    []float64     // per volume; nil if there is nothing to compare
 	m0       *voxel.Series // separate M0 on the grid of the series; nil if none
 	m0TR     float64
@@ -109,7 +110,14 @@ func (s *scan) read() error {
 
 // realign removes head motion from the series.
 func (s *scan) realign() error {
-	if len(s.series.Vols) < 2 {
+	switch {
+	case len(s.series.Vols) < 2:
+		s.stillWhy = "the series has one volume"
+		return nil
+	case s.protocol.IsDeltaM() || s.protocol.IsCBF():
+		// A difference image has neither the contrast of M0 nor the signal
+		// to be registered by.
+		s.stillWhy = "the scanner had subtracted control and label, so what is stored cannot tell motion"
 		return nil
 	}
 	s.step("estimate motion")
