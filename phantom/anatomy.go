@@ -51,7 +51,7 @@ var (
 )
 
 const (
-	fissure = 1.0 // half width of the gap between the hemispheres [mm]
+	fissure = 0.8 // half width of the gap between the hemispheres [mm]
 	ribbon  = 3.0 // thickness of the cortex [mm]
 )
 
@@ -68,7 +68,7 @@ func templateAt(x, y, z float64) (Tissue, int) {
 		return Air, 0 // well outside the head
 	}
 	main, normal := cerebrum.depth(ax, y, z)
-	temporal := max(ellipsoid(ax-43, y+13, z+20, voxel.Vec{26, 40, 27}),
+	temporal := max(ellipsoid(ax-41, y+13, z+20, voxel.Vec{29, 40, 27}),
 		ellipsoid(ax-42, y+48, z+8, voxel.Vec{26, 36, 24}))
 	fossa := ellipsoid(ax, y+56, z+34, voxel.Vec{55, 38, 34})
 	inside := union(union(min(main, z+29-13*sigmoid((-78-y)/4)), temporal, 12), fossa, 8) + 1.8 // cranial cavity
@@ -82,7 +82,8 @@ func templateAt(x, y, z float64) (Tissue, int) {
 		return outside(ax, y, z, inside), 0
 	}
 
-	if t, r, ok := hindbrainAt(x, ax, y, z); ok {
+	floor := cerebralFloor(ax, y)
+	if t, r, ok := hindbrainAt(x, ax, y, z, min(fossa-1, floor-z-0.4)); ok {
 		return t, r
 	}
 	if ax < 46 && y > -75 && y < 36 && z > -28 && z < 32 {
@@ -93,7 +94,7 @@ func templateAt(x, y, z float64) (Tissue, int) {
 			return t, 0
 		}
 	}
-	t, area := cortexAt(ax, y, z, main, temporal, normal)
+	t, area := cortexAt(ax, y, z, main, temporal, floor, normal)
 	if t == Grey {
 		return t, regionOf(area, x)
 	}
@@ -123,8 +124,24 @@ func outside(ax, y, z, depth float64) Tissue {
 	return Muscle
 }
 
+// cerebralFloor returns the height of the base of the frontal lobes (front),
+// of the diencephalon (middle) and of the occipital lobes, which lie on the
+// tentorium (behind).
+func cerebralFloor(ax, y float64) float64 {
+	floor := -26 + 14*sigmoid((8-y)/4)
+	if ax < 35 && y < -10 {
+		floor += 13 * math.Exp(-ax*ax/196-(y+52)*(y+52)/256)
+	}
+	if y > 0 {
+		floor += 5 * sigmoid((ax-30)/5)
+	}
+	return floor
+}
+
 // hindbrainAt draws cerebellum and brainstem. It reports false elsewhere.
-func hindbrainAt(x, ax, y, z float64) (Tissue, int, bool) {
+// fossa is the depth in the posterior fossa below the tentorium, less a thin
+// layer of CSF.
+func hindbrainAt(x, ax, y, z, fossa float64) (Tissue, int, bool) {
 	if z > 6 || y > 0 {
 		return 0, 0, false
 	}
@@ -138,9 +155,9 @@ func hindbrainAt(x, ax, y, z float64) (Tissue, int, bool) {
 	if stem > 0 {
 		return White, 0, true
 	}
-	lobe := ellipsoid(ax-22, y+63, z+37, voxel.Vec{31, 28, 23})
-	vermis := ellipsoid(ax, y+60, z+24, voxel.Vec{11, 19, 25})
-	cb := union(lobe, vermis, 6)
+	lobe := ellipsoid(ax-23, y+62, z+35, voxel.Vec{34, 31, 29})
+	vermis := ellipsoid(ax, y+60, z+24, voxel.Vec{11, 20, 27})
+	cb := min(union(lobe, vermis, 6), fossa) // fills the fossa
 	if cb < 0 {
 		return 0, 0, false
 	}
@@ -155,8 +172,8 @@ func hindbrainAt(x, ax, y, z float64) (Tissue, int, bool) {
 	const fan = 26 // half waves per π: sheets 3.5 mm apart at 29 mm
 	sheet := math.Abs(math.Sin(fan/2*theta+0.05*ax)) * 2 / fan * r
 	pial := cb
-	if deep := cb - 12; deep < 0 {
-		pial = min(pial, sheet-0.3)
+	if deep := cb - 10; deep < 0 {
+		pial = min(pial, sheet-0.15)
 	} else {
 		pial = min(pial, math.Hypot(sheet, deep))
 	}
@@ -219,18 +236,9 @@ func core(y, z float64) float64 {
 }
 
 // cortexAt draws the folded grey ribbon and the white matter within.
-// main and temporal are depths in the cerebral hull and the temporal lobe;
-// normal points out of the hull.
-func cortexAt(ax, y, z, main, temporal float64, normal voxel.Vec) (Tissue, int) {
-	// The base of frontal lobes (front), of the diencephalon (middle) and of
-	// the occipital lobes on the tentorium (behind).
-	floor := -26 + 14*sigmoid((8-y)/4)
-	if ax < 35 && y < -10 {
-		floor += 13 * math.Exp(-ax*ax/196-(y+52)*(y+52)/256)
-	}
-	if y > 0 {
-		floor += 5 * sigmoid((ax-30)/5)
-	}
+// main and temporal are depths in the cerebral hull and the temporal lobe,
+// floor is the height of the hull's base; normal points out of the hull.
+func cortexAt(ax, y, z, main, temporal, floor float64, normal voxel.Vec) (Tissue, int) {
 	base := z - floor
 	hull := union(min(main, base), temporal, 3)
 	medial := ax - fissure
@@ -256,7 +264,7 @@ func cortexAt(ax, y, z, main, temporal float64, normal voxel.Vec) (Tissue, int) 
 			return Grey, areaInsula
 		}
 	}
-	cing := math.Abs(core(y, z)+12+0.4*ax+1.5*math.Sin(0.16*y)) - 0.5 // cingulate sulcus, an arc above the callosum
+	cing := math.Abs(core(y, z)+12+0.4*ax+1.5*math.Sin(0.16*y)) - 0.4 // cingulate sulcus, an arc above the callosum
 	if y > -42 && z > -10 {
 		if deep := ax - 10; deep > 0 {
 			cing = math.Hypot(max(cing, 0), deep)
@@ -285,7 +293,7 @@ func cortexAt(ax, y, z, main, temporal float64, normal voxel.Vec) (Tissue, int) 
 			if deep > 0 {
 				dist = math.Hypot(dist, deep)
 			} else {
-				dist -= 0.35 - 0.05*deep // sulci open towards the surface
+				dist -= 0.3 - 0.02*deep // sulci open towards the surface
 			}
 			pial = min(pial, dist)
 		}
@@ -304,8 +312,8 @@ func cortexAt(ax, y, z, main, temporal float64, normal voxel.Vec) (Tissue, int) 
 func sylvianFissure(ax, y, z float64) (dist float64, opercula bool) {
 	h := z - (2 - 0.42*y + 0.2*(ax-45) + 2.5*math.Sin(0.13*y)) // height above the fissure
 	wall := ax - 39 + 0.012*(y-4)*(y-4) + 0.012*h*h            // the insula bulges outwards
-	cleft := box(max(-wall, 0), max(y-26, -38-y, 0), math.Abs(h)-0.7)
-	floor := box(max(y-24, -15-y, 0), max(math.Abs(h)-13, 0), math.Abs(wall)-0.7)
+	cleft := box(max(-wall, 0), max(y-26, -38-y, 0), math.Abs(h)-0.5)
+	floor := box(max(y-24, -15-y, 0), max(math.Abs(h)-13, 0), math.Abs(wall)-0.5)
 	if floor < cleft {
 		return floor, wall > 0
 	}

@@ -187,7 +187,7 @@ type T1wOptions struct {
 // t1wSignal is the contrast of an inversion-prepared gradient echo, in the
 // order of Tissue: white brightest within the brain, CSF nearly black, scalp
 // fat brighter still.
-var t1wSignal = [numTissues]float64{Air: 0, Scalp: 1150, Muscle: 480, Skull: 90, CSF: 160, Grey: 640, White: 920}
+var t1wSignal = [numTissues]float64{Air: 0, Scalp: 1150, Muscle: 480, Skull: 90, CSF: 210, Grey: 640, White: 920}
 
 // T1w returns a T1-weighted image of the drawing in arbitrary units (white
 // matter 920). Noise is Rician, as in a magnitude image.

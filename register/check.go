@@ -93,31 +93,6 @@ func Check(fixed, moving *voxel.Image, t voxel.Affine, opt Options) Quality {
 	return q
 }
 
-// newEstimator decides which image gives the samples: the smaller head, or of
-// two alike the coarser one. It reports whether that is moving.
-func newEstimator(fixed, moving *head, metric Metric, opt Options) (*estimator, bool) {
-	e := &estimator{from: fixed, to: moving, metric: metric, seed: opt.Seed, workers: opt.Workers}
-	swap := false
-	if (fixed.mask == nil) != (moving.mask == nil) {
-		swap = fixed.mask == nil
-	} else {
-		switch ratio := fixed.volume / moving.volume; {
-		case ratio > 1.25:
-			swap = true
-		case ratio > 0.8:
-			va, vb := fixed.img.VoxelVolume(), moving.img.VoxelVolume()
-			swap = vb > va || vb == va && ratio > 1
-		}
-	}
-	if XS {
-		swap = !swap
-	}
-	if swap {
-		e.from, e.to = moving, fixed
-	}
-	return e, swap
-}
-
 // quality measures the match at t, sampled world → interpolated world.
 func (e *estimator) quality(t voxel.Affine) Quality {
 	q := Quality{Size: t.Det()}
@@ -140,17 +115,16 @@ func (e *estimator) quality(t voxel.Affine) Quality {
 			continue
 		}
 		inBox++
-		v = toVoxel.Map(p)
-		i, j, k := int(math.Floor(v[0]+0.5)), int(math.Floor(v[1]+0.5)), int(math.Floor(v[2]+0.5))
-		if to.Inside(i, j, k) && to.In[to.Index(i, j, k)] {
+		if nearest(to, toVoxel.Map(p)) {
 			onHead++
 		}
 	}
 	q.Overlap, q.HeadOverlap = inBox/head, onHead/head
 
-	f := &estimator{from: e.from, to: e.to, metric: MutualInformation, seed: e.seed, workers: e.workers}
-	o := f.objective(5, 20000, e.workers)
-	if o.points.len() < 64 {
+	f := *e
+	f.metric, f.margin = MutualInformation, margin
+	o := f.objective(f.level(middle), 20000, e.workers)
+	if o.points.len() < leastSamples {
 		q.Overlap, q.HeadOverlap = 0, 0
 		q.Information, q.Explained, q.Sharpness = math.NaN(), math.NaN(), math.NaN()
 		return q
@@ -167,7 +141,7 @@ func (e *estimator) quality(t voxel.Affine) Quality {
 		if i%2 == 1 {
 			theta[i/2] = -8
 		}
-		own := newObjective(o.points, o.moving, f.likeness(o.points, o.moving), 1)
+		own := f.again(o)
 		info[i] = -own.value(c.at(theta))
 	})
 	var sum float64

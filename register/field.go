@@ -171,13 +171,8 @@ func (e *estimator) estimateShading(o *objective, p voxel.Affine) shading {
 			best, least = i, cost
 		}
 	}
-	if XP {
-		println(best, int(1e6*least))
-	}
 	return candidates[best]
 }
-
-var XP bool
 
 // correct divides the values of both images by the gains of s from now on.
 func (o *objective) correct(e *estimator, s shading) {

@@ -19,9 +19,9 @@ type head struct {
 	region    *voxel.Mask // on small's grid: foreground and a margin, or the caller's mask
 	volume    float64     // of the foreground [mm³]
 	mass      voxel.Vec   // centre of mass of the foreground [mm]
-	threshold float32
-	stripped  bool
-	fault     string // why it cannot be registered, or empty
+	threshold float32     // of the foreground
+	stripped  bool        // much of the image is one and the same value: cut out
+	fault     string      // why it cannot be registered, or empty
 }
 
 // margin is how far [mm] beyond the foreground points are drawn: air next to
@@ -50,6 +50,7 @@ func newHead(img *voxel.Image, mask *voxel.Mask, workers int) *head {
 		return h
 	}
 	threshold := lo + 0.5*(otsu(s.data, lo, hi)-lo)
+	h.threshold = threshold
 	fore := voxel.NewMask(s.Grid)
 	var sum float64
 	for n, v := range s.data {
@@ -87,14 +88,17 @@ func newHead(img *voxel.Image, mask *voxel.Mask, workers int) *head {
 		return h
 	}
 	h.region = dilate(fore, margin)
-	h.threshold = threshold
 	return h
 }
 
 // maskAt reports whether the voxel of mask nearest to the world point p
 // belongs.
 func maskAt(mask *voxel.Mask, p voxel.Vec) bool {
-	q := mask.Affine.Inverse().Map(p)
+	return nearest(mask, mask.Affine.Inverse().Map(p))
+}
+
+// nearest reports whether the voxel of mask nearest to q, in voxels, belongs.
+func nearest(mask *voxel.Mask, q voxel.Vec) bool {
 	i, j, k := int(math.Floor(q[0]+0.5)), int(math.Floor(q[1]+0.5)), int(math.Floor(q[2]+0.5))
 	return mask.Inside(i, j, k) && mask.In[mask.Index(i, j, k)]
 }

@@ -117,7 +117,6 @@ func gridCloud(v *volume, mask *voxel.Mask, limit int) *cloud {
 type fit struct {
 	at          voxel.Affine // reference world → volume world
 	correlation float64      // between the volume and its model
-	gain        float64
 	iterations  int
 	converged   bool
 }
@@ -138,22 +137,21 @@ func (p *pattern) register(v *volume, start voxel.Affine, iterations int, tolera
 		if used < n/4 || used < 10*k {
 			break
 		}
-		chol, ok := solve(normal, rhs)
-		if !ok || !(chol[6] > 0) {
+		beta, ok := solve(normal, rhs)
+		if !ok || !(beta[6] > 0) {
 			break
 		}
 		var explained float64
 		for i := range k {
-			explained += chol[i] * rhs[i]
+			explained += beta[i] * rhs[i]
 		}
 		mean := sum / float64(used)
 		total := squares - mean*sum
 		out.correlation = math.Sqrt(max(0, 1-(squares-explained)/max(total, 1e-30)))
-		out.gain = chol[6]
 		out.iterations++
 		var b [6]float64
 		for i := range b {
-			b[i] = chol[i] / chol[6]
+			b[i] = beta[i] / beta[6]
 		}
 		length := math.Sqrt(b[0]*b[0]+b[1]*b[1]+b[2]*b[2]) + radius*math.Sqrt((b[3]*b[3]+b[4]*b[4]+b[5]*b[5])/1.5)
 		if length > 10 {

@@ -23,21 +23,12 @@ type MotionOptions struct {
 	// the average pose of the largest group.
 	Reference *int
 
-	// FWHM [mm] of the smoothing before estimation; 0 means 5.
+	// FWHM [mm] of the smoothing before estimation; 0 means 5. Along each
+	// axis it is at least 1.8 voxels.
 	FWHM float64
 
 	Workers  int // 0: one per CPU; no effect on the result
 	Progress func(done float64)
-}
-
-// A Pose is a rigid displacement of the head in one volume:
-//
-//	T(x) = R(Rotation)·(x − c) + c + Translation
-//
-// with R as voxel.Rotation and c [MotionResult.Centre].
-type Pose struct {
-	Translation voxel.Vec // [mm]
-	Rotation    voxel.Vec // [rad]
 }
 
 // A MotionResult is where the head was in each volume.
@@ -55,11 +46,6 @@ type MotionResult struct {
 	// Fit is the correlation of each volume with its model at the end.
 	Fit []float64
 
-	// ZigZag is the mean displacement [mm] that the correction for
-	// systematic differences between groups removed, by group number in
-	// rising order. Zero where none was removed.
-	ZigZag []float64
-
 	// Failed says of each volume why its pose is not known; empty if it is.
 	Failed []string
 }
@@ -72,8 +58,8 @@ type MotionResult struct {
 // largest group, with their difference in contrast modelled, or by mutual
 // information where they hardly correlate.
 //
-// It returns an error if the series has no volumes, or a grid or a length that
-// makes no sense. It panics if Mask or Group does not match the series.
+// It returns an error if the series has no volumes, nothing in them, a grid
+// that makes no sense, or a Reference that cannot be registered. It panics if Mask or Group does not match the series.
 func Motion(s *voxel.Series, opt MotionOptions) (MotionResult, error) {
 	nv := len(s.Vols)
 	if opt.Group != nil && len(opt.Group) != nv {
@@ -85,6 +71,11 @@ func Motion(s *voxel.Series, opt MotionOptions) (MotionResult, error) {
 	if opt.Reference != nil && (*opt.Reference < 0 || *opt.Reference >= nv) {
 		panic("register: Motion: Reference is not a volume of the series")
 	}
+	for _, v := range s.Vols {
+		if len(v) != s.Len() {
+			panic("register: Motion: length of a volume differs from its grid's")
+		}
+	}
 	if nv == 0 {
 		return MotionResult{}, fmt.Errorf("register: motion: the series has no volumes")
 	}
@@ -92,10 +83,17 @@ func Motion(s *voxel.Series, opt MotionOptions) (MotionResult, error) {
 	if m.opt.FWHM == 0 {
 		m.opt.FWHM = 5
 	}
+	if !(m.opt.FWHM > 0 && m.opt.FWHM < 100) {
+		panic("register: Motion: FWHM out of range")
+	}
 	if fault := m.prepare(); fault != "" {
 		return MotionResult{}, fmt.Errorf("register: motion: the series %s", fault)
 	}
-	return m.run(), nil
+	out := m.run()
+	if r := opt.Reference; r != nil && m.failed[*r] != "" {
+		return MotionResult{}, fmt.Errorf("register: motion: reference volume %d cannot be used: %s", *r, m.failed[*r])
+	}
+	return out, nil
 }
 
 // A mover holds the state of one motion estimation.
@@ -110,7 +108,10 @@ type mover struct {
 	failed []string
 }
 
-const roughFWHM = 12
+const (
+	roughFWHM   = 12  // [mm] of the first, coarse step
+	motionWidth = 1.8 // least FWHM, in voxels along each axis
+)
 
 func (m *mover) prepare() string {
 	nv := len(m.series.Vols)
@@ -163,7 +164,7 @@ func smoothed(img *voxel.Image, fwhm float64) *volume {
 	for a := range 3 {
 		// Linear interpolation between voxels much larger than the kernel
 		// pulls poses towards the grid.
-		if sigma := max(fwhm, XV*s[a]) / fwhmPerSigma / s[a]; sigma > 0.2 {
+		if sigma := max(fwhm, motionWidth*s[a]) / fwhmPerSigma / s[a]; sigma > 0.2 {
 			v.reduce(a, 1, sigma, 1)
 		}
 	}
@@ -177,7 +178,6 @@ type team struct {
 	vols   []int
 	mean   *volume      // of its volumes, realigned to its reference
 	offset voxel.Affine // main reference world → this team's reference world
-	zigzag float64
 }
 
 func (m *mover) teams() []*team {
@@ -200,6 +200,7 @@ func (m *mover) teams() []*team {
 	return out
 }
 
+// motionPoints is how many voxels of the head are used at most.
 const motionPoints = 60000
 
 func (m *mover) run() MotionResult {
@@ -211,15 +212,15 @@ func (m *mover) run() MotionResult {
 			m.opt.Progress(min(done, 1))
 		}
 	}
+	for _, t := range teams {
+		m.within(t)
+		progress(0.8 / float64(len(teams)))
+	}
 	main := teams[0]
 	for _, t := range teams {
 		if len(t.vols) > len(main.vols) {
 			main = t
 		}
-	}
-	for _, t := range teams {
-		m.within(t)
-		progress(0.8 / float64(len(teams)))
 	}
 	for _, t := range teams {
 		if t != main && len(t.vols) > 0 {
@@ -229,45 +230,98 @@ func (m *mover) run() MotionResult {
 			m.pose[v] = m.pose[v].Mul(t.offset)
 		}
 	}
-	out := m.result(main, teams)
+	out := m.result(main)
 	progress(1)
 	return out
 }
 
-// within registers the volumes of t to their mean.
+// within registers the volumes of t to their mean, by way of the volume most
+// like the mean of them all. Volumes that cannot be registered leave t.
 func (m *mover) within(t *team) {
 	if len(t.vols) == 0 {
 		return
 	}
-	middle := t.vols[len(t.vols)/2]
+	first := m.typical(t)
+	t.mean = m.fine[first]
 	if len(t.vols) == 1 {
-		t.mean = m.fine[middle]
-		m.fit[middle] = fit{at: voxel.Identity(), correlation: 1, gain: 1, converged: true}
+		m.fit[first] = fit{at: voxel.Identity(), correlation: 1, converged: true}
 		return
 	}
-	p := newPattern(m.rough[middle], m.mask, motionPoints/2, false, m.opt.Workers)
+	rough := newPattern(m.rough[first], m.mask, motionPoints/2, false, m.opt.Workers)
 	par.Do(m.opt.Workers, len(t.vols), func(i int) {
 		v := t.vols[i]
-		m.pose[v] = p.register(m.rough[v], voxel.Identity(), 20, 0.1).at
+		m.pose[v] = rough.register(m.rough[v], voxel.Identity(), 20, 0.1).at
 	})
-	t.mean = m.fine[middle]
-	const passes = 2
-	for pass := range passes {
-		if pass > 0 {
-			t.mean = m.mean(t)
-		}
-		p := newPattern(t.mean, m.mask, motionPoints, XM, m.opt.Workers)
-		tolerance := 0.01
-		if pass == passes-1 {
-			tolerance = 0.002
-		}
-		par.Do(m.opt.Workers, len(t.vols), func(i int) {
-			v := t.vols[i]
-			m.fit[v] = p.register(m.fine[v], m.pose[v], 20, tolerance)
-			m.pose[v] = m.fit[v].at
-		})
-	}
+	m.pass(t, 0.01)
+	m.rescue(t, first)
 	t.mean = m.mean(t)
+	m.pass(t, 0.002)
+	t.vols = slices.DeleteFunc(t.vols, func(v int) bool {
+		f := m.fit[v]
+		if f.converged && f.correlation >= leastFit {
+			return false
+		}
+		m.failed[v] = fmt.Sprintf("the volume does not align with its group (correlation %.2f)", f.correlation)
+		return true
+	})
+	if len(t.vols) > 0 {
+		t.mean = m.mean(t)
+	}
+}
+
+// leastFit is the correlation with its model below which a volume's pose is
+// not believed.
+const leastFit = 0.5
+
+// pass registers the volumes of t to its mean from their present poses.
+func (m *mover) pass(t *team, tolerance float64) {
+	p := newPattern(t.mean, m.mask, motionPoints, false, m.opt.Workers)
+	par.Do(m.opt.Workers, len(t.vols), func(i int) {
+		v := t.vols[i]
+		m.fit[v] = p.register(m.fine[v], m.pose[v], 20, tolerance)
+		m.pose[v] = m.fit[v].at
+	})
+}
+
+// typical returns the volume of t that correlates best with their mean.
+func (m *mover) typical(t *team) int {
+	for _, v := range t.vols {
+		m.pose[v] = voxel.Identity()
+	}
+	c := gridCloud(m.average(t, m.rough), m.mask, 20000)
+	best, most := t.vols[0], math.Inf(-1)
+	for _, v := range t.vols {
+		s := newSamples(c.len())
+		u := m.rough[v].inv.Mul(voxel.Translation(c.centre))
+		m.rough[v].sample(c, &u, s, 0, c.len())
+		cost, _ := newCorrelation(c.f).cost(s.m, make([]float32, c.len()), 1)
+		if 1-cost > most {
+			best, most = v, 1-cost
+		}
+	}
+	return best
+}
+
+// rescue gives volumes that fit much worse than the others of t, having moved
+// too far for least squares, a full search.
+func (m *mover) rescue(t *team, first int) {
+	fits := make([]float64, len(t.vols))
+	for i, v := range t.vols {
+		fits[i] = m.fit[v].correlation
+	}
+	slices.Sort(fits)
+	usual := fits[len(fits)/2]
+	for _, v := range t.vols {
+		if v == first || m.fit[v].converged && m.fit[v].correlation > 0.9*usual {
+			continue
+		}
+		r := Rigid(m.series.Image(first), m.series.Image(v), Options{
+			FixedMask: m.opt.Mask, Metric: Correlation, Workers: m.opt.Workers,
+		})
+		if r.OK() {
+			m.pose[v] = r.Transform.Mul(m.pose[first])
+		}
+	}
 }
 
 // mean returns the mean of the smoothed volumes of t at their poses, in the
@@ -319,9 +373,6 @@ func (m *mover) between(main, t *team) {
 	p := newPattern(main.mean, m.mask, motionPoints, true, m.opt.Workers)
 	f := p.register(t.mean, voxel.Identity(), 30, 0.001)
 	t.offset = f.at
-	if XP {
-		println("between", t.number, int(1000*f.correlation), f.converged)
-	}
 	if f.converged && f.correlation > sameContrast {
 		return
 	}
@@ -335,7 +386,7 @@ func (m *mover) between(main, t *team) {
 }
 
 // result puts the poses in the reference asked for.
-func (m *mover) result(main *team, teams []*team) MotionResult {
+func (m *mover) result(main *team) MotionResult {
 	nv := len(m.series.Vols)
 	r := MotionResult{
 		Transforms: make([]voxel.Affine, nv), Poses: make([]Pose, nv),
@@ -367,9 +418,6 @@ func (m *mover) result(main *team, teams []*team) MotionResult {
 		}
 		r.Poses[v] = poseOf(r.Transforms[v], r.Centre)
 	}
-	for _, t := range teams {
-		r.ZigZag = append(r.ZigZag, t.zigzag)
-	}
 	r.FD = FD(r.Poses)
 	r.FDMean, r.FDMax = math.NaN(), math.NaN()
 	var sum, count float64
@@ -385,24 +433,3 @@ func (m *mover) result(main *team, teams []*team) MotionResult {
 	}
 	return r
 }
-
-// About returns the transform of pose p about centre c.
-func (p Pose) About(c voxel.Vec) voxel.Affine {
-	return voxel.Translation(p.Translation).Mul(voxel.Rotation(p.Rotation).About(c))
-}
-
-// poseOf returns the pose whose transform about c is the rigid map t.
-func poseOf(t voxel.Affine, c voxel.Vec) Pose {
-	q := t.Map(c)
-	return Pose{
-		Translation: voxel.Vec{q[0] - c[0], q[1] - c[1], q[2] - c[2]},
-		Rotation: voxel.Vec{
-			math.Atan2(t[2][1], t[2][2]),
-			math.Asin(min(max(-t[2][0], -1), 1)),
-			math.Atan2(t[1][0], t[0][0]),
-		},
-	}
-}
-
-var XV = 1.8
-var XM = false

@@ -2,6 +2,7 @@ package register
 
 import (
 	"math"
+	"slices"
 
 	"phasl/voxel"
 )
@@ -37,51 +38,115 @@ func FD(poses []Pose) []float64 {
 }
 
 // DVARS returns for each volume the root mean square over the mask of its
-// change since the last volume of the same group, in percent of the mean over
-// mask and volumes. group nil: all alike; with control and label told apart,
-// the perfusion signal itself does not count as change. The first volume of a
-// group is NaN, and voxels without a value in either volume are left out. It
-// panics if the mask's shape or the length of group does not match.
+// change since the last volume of the same group: in percent of the mean over
+// mask and volumes, and standardised, so that a volume that differs from the
+// one before only by noise gives about 1:
 //
-// Source: Power et al. 2012, doi:10.1016/j.neuroimage.2011.10.018.
-func DVARS(s *voxel.Series, mask *voxel.Mask, group []int) []float64 {
+//	standardised = DVARS / √mean( 2·(1 − ρ)·σ² )
+//
+// with σ each voxel's robust standard deviation (interquartile range / 1.349)
+// and ρ its correlation between successive volumes of a group, both about the
+// group's mean. group nil: all alike; with control and label told apart, the
+// perfusion signal itself does not count as change. The first volume of a
+// group is NaN; voxels with a missing value anywhere are left out. It panics if
+// the mask's shape or the length of group does not match.
+//
+// Source: Power et al. 2012, doi:10.1016/j.neuroimage.2011.10.018; Nichols
+// 2017, arXiv:1704.01469.
+func DVARS(s *voxel.Series, mask *voxel.Mask, group []int) (percent, standardised []float64) {
+	nv := len(s.Vols)
 	if mask.Dim != s.Dim {
 		panic("register: DVARS: shape of mask differs from the series'")
 	}
-	if group != nil && len(group) != len(s.Vols) {
+	if group != nil && len(group) != nv {
 		panic("register: DVARS: length of group differs from the number of volumes")
 	}
-	var sum, count float64
-	for _, v := range s.Vols {
-		for n, in := range mask.In {
-			if x := float64(v[n]); in && x-x == 0 {
-				sum += x
-				count++
-			}
-		}
-	}
-	scale := 100 / (sum / count)
-	out := make([]float64, len(s.Vols))
+	before := make([]int, nv) // last volume of the same group, or −1
+	place := make([]int, nv)  // number of the group in order of appearance
 	last := map[int]int{}
-	for v := range s.Vols {
+	number := map[int]int{}
+	for v := range nv {
 		g := 0
 		if group != nil {
 			g = group[v]
 		}
-		p, ok := last[g]
+		if _, ok := number[g]; !ok {
+			number[g] = len(number)
+		}
+		place[v] = number[g]
+		before[v] = -1
+		if p, ok := last[g]; ok {
+			before[v] = p
+		}
 		last[g] = v
-		if !ok {
-			out[v] = math.NaN()
+	}
+	squares := make([]float64, nv)
+	x := make([]float64, nv)
+	sorted := make([]float64, nv)
+	var sum, noise, count float64
+	for n, in := range mask.In {
+		if !in {
 			continue
 		}
-		var squares, n float64
-		for i, in := range mask.In {
-			if d := float64(s.Vols[v][i]) - float64(s.Vols[p][i]); in && d-d == 0 {
-				squares += d * d
-				n++
+		ok := true
+		mean := make([]float64, len(number))
+		size := make([]float64, len(number))
+		for v := range nv {
+			x[v] = float64(s.Vols[v][n])
+			ok = ok && x[v]-x[v] == 0
+			mean[place[v]] += x[v]
+			size[place[v]]++
+		}
+		if !ok {
+			continue
+		}
+		count++
+		for v := range nv {
+			sum += x[v]
+			if p := before[v]; p >= 0 {
+				d := float64(s.Vols[v][n]) - float64(s.Vols[p][n])
+				squares[v] += d * d
 			}
 		}
-		out[v] = scale * math.Sqrt(squares/n)
+		for v := range nv {
+			x[v] -= mean[place[v]] / size[place[v]]
+		}
+		var var0, cov float64
+		for v := range nv {
+			var0 += x[v] * x[v]
+			if p := before[v]; p >= 0 {
+				cov += x[v] * x[p]
+			}
+		}
+		if var0 == 0 {
+			continue
+		}
+		copy(sorted, x)
+		slices.Sort(sorted)
+		sigma := (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 1.349
+		noise += 2 * (1 - cov/var0) * sigma * sigma
 	}
-	return out
+	percent = make([]float64, nv)
+	standardised = make([]float64, nv)
+	for v := range nv {
+		percent[v], standardised[v] = math.NaN(), math.NaN()
+		if before[v] >= 0 && count > 0 {
+			rms := math.Sqrt(squares[v] / count)
+			percent[v] = 100 * rms / (sum / (count * float64(nv)))
+			if noise > 0 {
+				standardised[v] = rms / math.Sqrt(noise/count)
+			}
+		}
+	}
+	return percent, standardised
+}
+
+// quantile returns the q-quantile of sorted values, linear between them.
+func quantile(sorted []float64, q float64) float64 {
+	at := q * float64(len(sorted)-1)
+	k := int(at)
+	if k+1 >= len(sorted) {
+		return sorted[len(sorted)-1]
+	}
+	return sorted[k] + (at-float64(k))*(sorted[k+1]-sorted[k])
 }

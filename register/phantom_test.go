@@ -102,23 +102,33 @@ func (c contrast) value(x voxel.Vec) float64 {
 func sq(x float64) float64 { return x * x }
 
 // render samples the head onto g: the voxel at world point y shows the head at
-// back(y), averaged over 2×2×2 points of the voxel.
+// back(y), averaged over one point for each 3 mm of the voxel along each axis.
 func (c contrast) render(g voxel.Grid, back voxel.Affine) *voxel.Image {
 	img := voxel.NewImage(g)
 	m := back.Mul(g.Affine)
+	size := g.Spacing()
+	var offsets []voxel.Vec
+	var n [3]int
+	for a := range 3 {
+		n[a] = max(1, int(size[a]/3+0.4))
+	}
+	for q := range n[0] * n[1] * n[2] {
+		at := [3]int{q % n[0], q / n[0] % n[1], q / n[0] / n[1]}
+		var d voxel.Vec
+		for a := range 3 {
+			d[a] = (float64(at[a])+0.5)/float64(n[a]) - 0.5
+		}
+		offsets = append(offsets, d)
+	}
 	plane := g.Dim[0] * g.Dim[1]
 	par.Do(0, g.Dim[2], func(k int) {
 		for n := k * plane; n < (k+1)*plane; n++ {
 			i, j, k := g.Coord(n)
 			var s float64
-			for q := range 8 {
-				s += c.value(m.Map(voxel.Vec{
-					float64(i) + 0.25*float64(q&1*2-1),
-					float64(j) + 0.25*float64(q>>1&1*2-1),
-					float64(k) + 0.25*float64(q>>2&1*2-1),
-				}))
+			for _, d := range offsets {
+				s += c.value(m.Map(voxel.Vec{float64(i) + d[0], float64(j) + d[1], float64(k) + d[2]}))
 			}
-			img.Data[n] = float32(s / 8)
+			img.Data[n] = float32(s / float64(len(offsets)))
 		}
 	})
 	return img

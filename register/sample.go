@@ -36,51 +36,31 @@ func jitter(seed uint64, n int) (d [3]float64) {
 // no pose of the other image's grid is favoured. Points without a value are
 // left out.
 func newCloud(v *volume, mask *voxel.Mask, limit int, seed uint64) *cloud {
-	var toMask voxel.Affine
-	inside := func(p voxel.Vec) bool { return true }
+	inside := func(voxel.Vec) bool { return true }
 	if mask != nil {
-		toMask = mask.Affine.Inverse().Mul(v.Affine)
-		inside = func(p voxel.Vec) bool {
-			q := toMask.Map(p)
-			i, j, k := int(math.Floor(q[0]+0.5)), int(math.Floor(q[1]+0.5)), int(math.Floor(q[2]+0.5))
-			return mask.Inside(i, j, k) && mask.In[mask.Index(i, j, k)]
-		}
-	}
-	count := 0
-	each := func(fn func(n int, p voxel.Vec)) {
-		n := 0
-		for k := range v.Dim[2] {
-			for j := range v.Dim[1] {
-				for i := range v.Dim[0] {
-					p := voxel.Vec{float64(i), float64(j), float64(k)}
-					if inside(p) {
-						fn(n, p)
-					}
-					n++
-				}
-			}
-		}
+		toMask := mask.Affine.Inverse().Mul(v.Affine)
+		inside = func(p voxel.Vec) bool { return nearest(mask, toMask.Map(p)) }
 	}
 	var keep []int
 	var at []voxel.Vec
-	each(func(n int, p voxel.Vec) {
-		count++
-		keep = append(keep, n)
-		at = append(at, p)
-	})
+	for n := range v.data {
+		i, j, k := v.Coord(n)
+		if p := (voxel.Vec{float64(i), float64(j), float64(k)}); inside(p) {
+			keep = append(keep, n)
+			at = append(at, p)
+		}
+	}
 	c := &cloud{}
-	if count == 0 {
+	if len(keep) == 0 {
 		return c
 	}
 	// Thinned by a hash, not by a stride, which would pick planes.
-	ratio := min(1, float64(limit)/float64(count))
-	points := make([]voxel.Vec, 0, int(ratio*float64(count))+1)
+	ratio := min(1, float64(limit)/float64(len(keep)))
+	points := make([]voxel.Vec, 0, min(limit, len(keep)))
 	for q, n := range keep {
 		d := jitter(seed, n)
-		if ratio < 1 {
-			if pick := jitter(seed+1, n); pick[0]+0.5 >= ratio {
-				continue
-			}
+		if ratio < 1 && jitter(seed+1, n)[0]+0.5 >= ratio {
+			continue
 		}
 		p := at[q]
 		for a := range p {

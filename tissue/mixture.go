@@ -237,8 +237,15 @@ func newEstimation(m mixture, field *polynomial, b *brainVoxels, sample []int32,
 	return e
 }
 
-// csfSpread is the largest variance of CSF, as a multiple of grey matter's.
-const csfSpread = 1.5
+// limitSpread bounds the variance of grey matter by four times that of white
+// matter and that of CSF by 1.5 times grey matter's. A class that is broader
+// holds what belongs to the mixed ones: deep grey matter and myelinated cortex
+// make grey matter up to twice as broad as white, and CSF has no anatomy of its
+// own, only dura and vessels that would pull its mean up.
+func (m *mixture) limitSpread() {
+	m.variance[gm] = min(m.variance[gm], 4*m.variance[wm])
+	m.variance[csf] = min(m.variance[csf], 1.5*m.variance[gm])
+}
 
 // sharpen sets the pure classes' means and variances to those of the intensities
 // y, the unsmoothed ones of the same voxels, each voxel counting for the classes
@@ -279,7 +286,7 @@ func (e *estimation) sharpen(y []float64) (int, bool) {
 			next.variance[c] = max(e.mix.floor, q/n-s*s/(n*n))
 		}
 	}
-	next.variance[csf] = min(next.variance[csf], csfSpread*next.variance[gm])
+	next.limitSpread()
 	if next.mean[csf] < next.mean[gm] && next.mean[gm] < next.mean[wm] {
 		e.mix = next
 	}
@@ -396,9 +403,7 @@ func (e *estimation) updateMixture() {
 		v := a.q[c] - a.s[c]*shift
 		next.variance[c] = max(e.mix.floor, (v+own*pooled)/(a.n[c]+own))
 	}
-	// CSF has no anatomy of its own: what is broader than grey matter in its
-	// class is dura, vessels and mixtures, which would pull its mean up.
-	next.variance[csf] = min(next.variance[csf], csfSpread*next.variance[gm])
+	next.limitSpread()
 	for k := range nClass {
 		next.weight[k] = (a.w[k] + 1e-3*total) / (total * (1 + 1e-3*nClass))
 	}

@@ -111,13 +111,13 @@ func TestSegmentPhantom(t *testing.T) {
 		bias      float64 // least correlation of the field's logarithm
 		volume    float64 // largest relative error of GM and WM volume
 	}{
-		// Measured GM 0.995, 0.96, 0.87 and WM 0.999, 0.99, 0.95; GM volume 1, 5
-		// and 10 % too large, WM within 1 %. Rician noise lifts dark CSF towards
-		// grey matter where the field is low. The limits leave the room that
-		// another seed of the noise takes.
+		// Measured: GM 0.995, 0.947, 0.831 and WM 0.999, 0.983, 0.939; GM volume
+		// 1, 7 and 15 % too large, WM within 1 %. Rician noise lifts dark CSF
+		// towards grey matter, and noise makes the mixed classes larger. The
+		// limits leave the room that another seed of the noise takes.
 		{"clean", 0, 0, 0.97, 0, 0.05},
-		{"noise of 5 % of white matter, bias of a factor 2.5", 0.5, 5, 0.94, 0.94, 0.08},
-		{"noise of 9 %, bias of a factor 1.6", 0.25, 9, 0.83, 0.7, 0.14},
+		{"noise of 5 % of white matter, bias of a factor 2.5", 0.5, 5, 0.93, 0.90, 0.09},
+		{"noise of 9 %, bias of a factor 1.6", 0.25, 9, 0.80, 0.55, 0.18},
 	} {
 		img := spoil(h.t1, tt.depth, tt.sd, 4)
 		ts, rep := Segment(img, h.brain, SegmentOptions{})
@@ -162,6 +162,9 @@ func TestSegmentPhantom(t *testing.T) {
 
 // Priors decide where the image cannot: noise as large as the contrast.
 func TestSegmentPriors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("seconds")
+	}
 	h := drawHead(headGrid(3), 2)
 	img := spoil(h.t1, 0, 25, 5)
 	var prior [3]*voxel.Image
@@ -178,6 +181,9 @@ func TestSegmentPriors(t *testing.T) {
 
 // Neighbours lower the error of a noisy image.
 func TestSegmentNeighbours(t *testing.T) {
+	if testing.Short() {
+		t.Skip("seconds")
+	}
 	h := drawHead(headGrid(4), 2)
 	img := spoil(h.t1, 0, 12, 6)
 	alone, _ := Segment(img, h.brain, SegmentOptions{Neighbours: NoNeighbours})
@@ -259,8 +265,9 @@ func TestToGrid(t *testing.T) {
 	}
 }
 
-// The 09a template at 2 mm against its own tissue maps. Measured at 1 mm: Dice
-// GM 0.915, WM 0.892, correlation 0.909 and 0.933; at 2 mm below.
+// One voxel in eight of the 09a template against its own tissue maps. Measured:
+// Dice GM 0.927, WM 0.918, correlation 0.926 and 0.957; with bias and noise 0.877,
+// 0.849, 0.824 and 0.881.
 func TestSegmentTemplate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("three seconds")
@@ -282,8 +289,8 @@ func TestSegmentTemplate(t *testing.T) {
 		diceGM, diceWM float64
 		corrGM, corrWM float64
 	}{
-		{"as it is", t1, 0.89, 0.86, 0.87, 0.91},
-		{"bias of a factor 2.5 and noise", spoilBrain(t1, 0.5, 8), 0.85, 0.81, 0.79, 0.85},
+		{"as it is", t1, 0.915, 0.905, 0.91, 0.945},
+		{"bias of a factor 2.5 and noise", spoilBrain(t1, 0.5, 8), 0.86, 0.83, 0.80, 0.86},
 	} {
 		ts, mask, _, rep := SegmentTemplate(tt.img, SegmentOptions{})
 		dg, dw := dice(ts.GM.Threshold(0.5), wantGM.Threshold(0.5)), dice(ts.WM.Threshold(0.5), wantWM.Threshold(0.5))

@@ -42,6 +42,7 @@ type steer struct {
 	band     float64 // how far from the prior's surface the image may decide [mm]
 	rounds   int
 	workers  int
+	pace     float64 // step inwards [mm], set by deform: half a voxel, at least 1 mm
 }
 
 // priorSlope is by how much the threshold rises from the prior's surface to the
@@ -73,6 +74,8 @@ func (m *mesh) deform(s steer) float64 {
 	e := (1/rMin + 1/rMax) / 2
 	f := 6 / (1/rMin - 1/rMax)
 	inv := s.img.Affine.Inverse()
+	size := s.img.Spacing()
+	s.pace = max(1, min(size[0], size[1], size[2])/2)
 	nv := len(m.vert)
 	normal := make([]voxel.Vec, nv)
 	next := make([]voxel.Vec, nv)
@@ -146,7 +149,7 @@ func (s *steer) pull(p, n voxel.Vec, inv voxel.Affine) float64 {
 		}
 	}
 	darkest, brightest := s.lim.median, s.lim.head
-	for d := 1.0; d <= s.depth; d++ {
+	for d := 1.0; d <= s.depth; d += s.pace {
 		i := int(math.Floor(q[0] + d*step[0] + 0.5))
 		j := int(math.Floor(q[1] + d*step[1] + 0.5))
 		k := int(math.Floor(q[2] + d*step[2] + 0.5))

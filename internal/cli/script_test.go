@@ -14,7 +14,13 @@ import (
 	"phasl/internal/cli"
 )
 
+// runAsPhasl is the environment variable that makes the test binary be phasl.
+const runAsPhasl = "PHASL_TEST_MAIN"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(runAsPhasl) != "" {
+		os.Exit(cli.Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	}
 	testscript.Main(m, map[string]func(){
 		"phasl": func() { os.Exit(cli.Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) },
 	})

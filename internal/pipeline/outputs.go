@@ -37,7 +37,7 @@ func (s *scan) summarise() {
 		o.Constants[c.Name] = c.Value
 	}
 	o.ConstantDetails = r.Constants
-	o.Flags = append([]asl.Flag{}, s.flags...)
+	o.Flags = append(append([]asl.Flag{}, s.flags...), s.unusual()...)
 	for _, st := range s.steps {
 		if !st.OK {
 			o.Flags = append(o.Flags, asl.Flag{Code: "step", Found: st.Step + ": " + st.Detail, Look: "look at the picture of this step in the report; values that depend on it may be missing or wrong"})
@@ -214,7 +214,8 @@ func (s *scan) confounds() ([]bids.Column, [][]string) {
 			bids.Column{Name: "rot_y", Description: "head rotation about the y axis", Units: "rad"},
 			bids.Column{Name: "rot_z", Description: "head rotation about the z axis", Units: "rad"},
 			bids.Column{Name: "framewise_displacement", Description: "sum of absolute displacements from the volume before, rotations on a sphere of 50 mm (Power et al. 2012, doi:10.1016/j.neuroimage.2011.10.018)", Units: "mm"},
-			bids.Column{Name: "dvars", Description: "root mean square change in the brain from the volume of the same kind before, after realignment", Units: "scanner units"})
+			bids.Column{Name: "dvars", Description: "root mean square change in the brain from the volume of the same kind before, after realignment", Units: "% of the mean signal"},
+			bids.Column{Name: "std_dvars", Description: "dvars standardised so that noise alone gives about 1 (Nichols 2017, arXiv:1704.01469)", Units: "1"})
 	}
 	rows := make([][]string, len(s.protocol.Context))
 	for v, c := range s.protocol.Context {
@@ -228,7 +229,7 @@ func (s *scan) confounds() ([]bids.Column, [][]string) {
 			for _, x := range append(append([]float64{}, p.Translation[:]...), p.Rotation[:]...) {
 				row = append(row, bids.FormatNumber(x))
 			}
-			row = append(row, bids.FormatNumber(at(s.motion.FD, v)), bids.FormatNumber(at(s.dvars, v)))
+			row = append(row, bids.FormatNumber(at(s.motion.FD, v)), bids.FormatNumber(at(s.dvars, v)), bids.FormatNumber(at(s.stdDVARS, v)))
 		}
 		rows[v] = row
 	}

@@ -30,17 +30,20 @@ func (s *scan) forReport() pageScan {
 	v := report.Scan{
 		Session: e["ses"], Run: e["run"], Acq: e["acq"], Phase: o.Phase, File: o.Scan, Unit: r.Units,
 		CBF: r.CBF, SE: r.CBFSE, ATT: r.ATT, DeltaM: r.DeltaM, Mask: s.mask,
-		Equation: r.Equation, Model: join(append([]string{modelWords(r.Model)}, r.Notes...)),
-		Protocol: s.protocolFacts(), Quality: s.metrics(), Regions: s.regionRows(), Overlays: s.overlays(),
+		Equation: r.Equation, Model: strings.Join(append([]string{modelWords(r.Model) + "."}, r.Notes...), " "),
+		Protocol: s.protocolFacts(), Regions: s.regionRows(), Overlays: s.overlays(),
 	}
 	if !r.Calibration.Relative {
 		v.M0 = r.M0
+	}
+	for _, m := range s.measures() {
+		v.Quality = append(v.Quality, m.Metric)
 	}
 	for _, c := range r.Constants {
 		v.Constants = append(v.Constants, report.Constant(c))
 	}
 	for _, f := range o.Flags {
-		v.Flags = append(v.Flags, report.Flag{Found: f.Found, Look: f.Look, Severe: f.Code == "no-signal" || f.Code == "swapped" || f.Code == "no-perfusion"})
+		v.Flags = append(v.Flags, report.Flag{Metric: s.about(f), Found: f.Found, Look: f.Look, Severe: severe(f)})
 	}
 	v.Summary = scanSentence(o)
 	v.Motion = s.motionTraces()
@@ -52,6 +55,12 @@ func (s *scan) forReport() pageScan {
 		v.Pairs = append(v.Pairs, pair)
 	}
 	return pageScan{view: v, info: s.methodsInfo()}
+}
+
+// severe reports whether the numbers should not be used before the flag is
+// settled.
+func severe(f asl.Flag) bool {
+	return slices.Contains([]string{"no-signal", "swapped", "no-perfusion", "cbf-in-thousands", "negative"}, f.Code)
 }
 
 // scanSentence says in one sentence what came out.
@@ -152,33 +161,80 @@ func numbers(v []float64) string {
 	return strings.Join(out, ", ")
 }
 
-// metrics lists quality with the ranges usually seen. The ranges are wide:
-// they are those outside which one should look, not those of normality.
-func (s *scan) metrics() []report.Metric {
+// A measure is a metric of quality, and what to do when it lies outside the
+// range usually seen.
+type measure struct {
+	report.Metric
+	codes []string // flags of asl about the same
+	look  string
+}
+
+// measures lists quality with the ranges usually seen. The ranges are wide:
+// outside them one should look, which is not to say that the person is unusual.
+func (s *scan) measures() []measure {
 	nan := math.NaN()
 	q := s.quality
 	unit := s.result.Units
 	gm := report.Metric{Name: "Grey-matter CBF", Value: q.GreyCBF, Unit: unit, Low: 30, High: 100, Key: true, Note: "mean over voxels that are mostly grey matter, from " + s.tissuesFrom}
 	wm := report.Metric{Name: "White-matter CBF", Value: q.WhiteCBF, Unit: unit, Low: 8, High: 40}
 	if unit != asl.UnitsAbsolute {
+		gm.Name, wm.Name = "Grey-matter perfusion", "White-matter perfusion"
 		gm.Low, gm.High, wm.Low, wm.High = nan, nan, nan, nan
 	}
 	if s.tissues == nil {
 		gm.Note = "needs a T1w image, or a template that the scan could be registered to"
 	}
-	return []report.Metric{gm, wm,
-		{Name: "GM/WM ratio", Value: q.Ratio, Low: 1.3, High: 5, Note: "grey matter has two to four times the flow of white"},
-		{Name: "QEI", Value: q.QEI, Low: 0.53, High: nan, Key: true, Note: "quality evaluation index, 0 to 1 (Dolui et al. 2024)"},
-		{Name: "Spatial CoV", Value: q.SpatialCoV, Low: nan, High: 0.8, Key: true, Note: "standard deviation over mean in grey matter; high with late arrival or noise"},
-		{Name: "tSNR", Value: q.TSNR, Low: nan, High: nan, Note: "mean ΔM over its scatter from pair to pair, median of grey matter"},
-		{Name: "Negative grey matter", Value: 100 * q.NegativeFraction, Unit: "%", Low: nan, High: 10},
-		{Name: "FD, mean", Value: q.FDMean, Unit: "mm", Low: nan, High: 0.5, Key: true},
-		{Name: "FD, largest", Value: q.FDMax, Unit: "mm", Low: nan, High: 3},
+	level := "check M0 and its scale, the delays and the labelling duration"
+	outlines := "look at the tissue outlines on the scan: registration or segmentation may be off"
+	moving := "look at the motion trace and the ΔM map"
+	return []measure{
+		{gm, []string{"cbf-in-thousands", "cbf-high", "cbf-low", "negative", "no-perfusion", "no-signal", "swapped"}, level},
+		{wm, []string{"cbf-in-thousands", "cbf-high", "cbf-low", "negative", "no-perfusion", "no-signal", "swapped"}, level},
+		{report.Metric{Name: "GM/WM ratio", Value: q.Ratio, Low: 1.3, High: 5, Note: "grey matter has two to four times the flow of white; large voxels and blurring bring the ratio down"}, []string{"grey-not-above-white"}, outlines},
+		{report.Metric{Name: "QEI", Value: q.QEI, Low: 0.5, High: nan, Key: true, Note: "quality evaluation index, 0 to 1 (Dolui et al. 2024)"}, []string{"qei-low"}, "look at the CBF map before using it: scans below 0.5 are seldom rated acceptable by eye"},
+		{report.Metric{Name: "Spatial CoV", Value: q.SpatialCoV, Low: nan, High: 0.8, Key: true, Note: "standard deviation over mean in grey matter; high with late arrival or noise"}, []string{"scov-high"}, "look for bright vessels and cold watersheds: label may not have arrived by readout"},
+		{report.Metric{Name: "tSNR", Value: q.TSNR, Low: nan, High: nan, Note: "mean ΔM over its scatter from pair to pair, median of grey matter"}, nil, ""},
+		{report.Metric{Name: "Negative grey matter", Value: 100 * q.NegativeFraction, Unit: "%", Low: nan, High: 10}, []string{"many-negative"}, "look at the ΔM map for noise and motion"},
+		{report.Metric{Name: "FD, mean", Value: q.FDMean, Unit: "mm", Low: nan, High: 0.5, Key: true}, nil, moving},
+		{report.Metric{Name: "FD, largest", Value: q.FDMax, Unit: "mm", Low: nan, High: 3}, nil, moving},
 	}
 }
 
+// outside reports whether the value lies outside the usual range.
+func (m *measure) outside() bool { return m.Value < m.Low || m.Value > m.High }
+
+// unusual flags the measures outside their usual range that have no flag yet,
+// so that the page never shows a red number under "nothing flagged".
+func (s *scan) unusual() []asl.Flag {
+	var out []asl.Flag
+	for _, m := range s.measures() {
+		known := slices.ContainsFunc(s.flags, func(f asl.Flag) bool { return slices.Contains(m.codes, f.Code) })
+		if known || !m.outside() {
+			continue
+		}
+		end, side := m.Low, "below"
+		if m.Value > m.High {
+			end, side = m.High, "above"
+		}
+		out = append(out, asl.Flag{Code: "unusual-" + strings.ToLower(strings.NewReplacer(" ", "-", ",", "", "/", "-").Replace(m.Name)),
+			Found: strings.TrimSpace(fmt.Sprintf("%s is %.3g, %s %g %s", m.Name, m.Value, side, end, m.Unit)), Look: m.look})
+	}
+	return out
+}
+
+// about returns the name of the measure a flag is about, "" if it is about
+// none.
+func (s *scan) about(f asl.Flag) string {
+	for _, m := range s.measures() {
+		if slices.Contains(m.codes, f.Code) || strings.HasPrefix(f.Found, m.Name+" is ") {
+			return m.Name
+		}
+	}
+	return ""
+}
+
 func (s *scan) motionTraces() *report.Motion {
-	m := &report.Motion{FDLimit: 0.5, DVARSUnit: "scanner units"}
+	m := &report.Motion{FDLimit: 0.5, DVARSUnit: "% of the mean signal"}
 	for v, c := range s.protocol.Context {
 		vol := report.Volume{Kind: string(c), Excluded: slices.Contains(s.result.Volumes.Excluded, v)}
 		if vol.Excluded {
@@ -330,7 +386,9 @@ func (s *scan) methodsInfo() report.Info {
 		info.Model = "multi-delay"
 	case s.result.Model == asl.ModelKinetic:
 		info.Model = "kinetic"
-	case s.result.Model != asl.ModelNone:
+	case s.result.Model == asl.ModelGE:
+		info.Model = "product"
+	case s.result.Model == asl.ModelWhitePaper:
 		info.Model = "white-paper"
 	}
 	for _, c := range s.result.Constants {
@@ -386,10 +444,12 @@ func writeIndex(c *Config, ds *bids.Dataset, all []ParticipantResult) error {
 		e := report.IndexEntry{ID: "sub-" + p.Participant, Href: p.Report}
 		for _, sc := range p.Scans {
 			scans++
-			is := report.IndexScan{Name: scanTitle(sc), GM: float64(sc.Quality.GMCBF), Unit: sc.Units, Flags: len(sc.Flags)}
-			if cbf, _, err := nifti.ReadImage(filepath.Join(c.OutDir, filepath.FromSlash(sc.CBFFile))); err == nil {
-				is.CBF = cbf
+			is := report.IndexScan{Name: scanTitle(sc), GM: float64(sc.Quality.GMCBF), Unit: sc.Units, Flags: len(sc.Flags), Severe: slices.ContainsFunc(sc.Flags, severe)}
+			cbf, _, err := nifti.ReadImage(filepath.Join(c.OutDir, filepath.FromSlash(sc.CBFFile)))
+			if err != nil {
+				return err
 			}
+			is.CBF = cbf
 			e.Scans = append(e.Scans, is)
 			e.Summary = scanSentence(&sc)
 		}

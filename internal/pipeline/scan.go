@@ -32,7 +32,8 @@ type scan struct {
 	motion   register.MotionResult
 	moved    bool          // motion was estimated
 	stillWhy string        // why it was not
-	dvars    []float64     // per volume; nil if there is nothing to compare
+	dvars    []float64     // per volume [% of the mean signal]; nil if motion was not estimated
+	stdDVARS []float64     // the same, standardised; about 1 for noise alone
 	m0       *voxel.Series // separate M0 on the grid of the series; nil if none
 	m0TR     float64
 	control  *voxel.Image // mean control; nil if there is none
@@ -377,7 +378,7 @@ func (s *scan) quantify() error {
 	s.quality, s.flags = asl.Assess(s.result, ts, s.set.Workers)
 	if s.moved {
 		s.quality.FDMean, s.quality.FDMax = s.motion.FDMean, s.motion.FDMax
-		s.dvars = register.DVARS(s.series, s.mask, s.groups())
+		s.dvars, s.stdDVARS = register.DVARS(s.series, s.mask, s.groups())
 	}
 	return nil
 }
