@@ -4,7 +4,7 @@
 // one against the other. A [Region] is one label or several joined, such as the
 // subgenual cingulate from its left and right half. [Atlas.Summarise] gives the
 // mean of a map in each region, weighted by grey matter if wanted, with its
-// coverage; [Atlas.SummarisePairs] and [Atlas.NoiseSE] give its standard error.
+// coverage. [NoiseSD] tells the noise of an image from the image alone.
 //
 // # Missing data
 //

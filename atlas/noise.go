@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"phasl/internal/par"
 	"phasl/voxel"
 )
 
@@ -87,57 +86,4 @@ func secondDifferenceGain(factor float64) float64 {
 		return w * w / math.Sqrt(5)
 	}
 	return math.Sqrt(6 - 8*math.Sin(w)/w + math.Sin(2*w)/w)
-}
-
-// NoiseSE returns the standard error that voxel noise of standard deviation sd
-// gives the mean of each region: the plain mean and the grey-matter-weighted
-// one (NaN without gm), in the units of sd.
-//
-//	SE = sd · √(min(1, E/V · Σw²/(Σw)²))
-//
-// w are the weights of the voxels with a value (see [Atlas.Summarise]), V the
-// volume of a voxel of the atlas and E that of one independent element of the
-// scan, element [mm³]: the acquired voxel, times the factor by which the point
-// spread blurs. It assumes that sd is the same everywhere, that elements are
-// independent, and that there is no noise but that; resampling to the atlas's
-// grid does not create information, so E counts whatever the grid. With
-// physiological noise or motion the true error is larger.
-//
-// Regions with too little coverage are NaN. element of 0 means a voxel of the
-// atlas.
-func (a *Atlas) NoiseSE(sd, element float64, img, gm *voxel.Image, valid *voxel.Mask, regions []Region, opt SummaryOptions) (plain, weighted []float64) {
-	a.mustMatch("NoiseSE", img, gm, valid)
-	opt = opt.withDefaults()
-	ratio := max(1, element/a.VoxelVolume())
-	se := func(sum, squares float64) float64 {
-		return sd * math.Sqrt(min(1, ratio*squares/(sum*sum)))
-	}
-	plain, weighted = make([]float64, len(regions)), make([]float64, len(regions))
-	par.Do(opt.Workers, len(regions), func(i int) {
-		plain[i], weighted[i] = math.NaN(), math.NaN()
-		total, n := 0, 0
-		var w, w2 float64
-		for _, index := range regions[i].Labels {
-			for _, v := range a.voxels[index] {
-				total++
-				if _, ok := finite(img, valid, int(v)); !ok {
-					continue
-				}
-				n++
-				if gm != nil {
-					k := weight(gm, int(v), opt.Threshold)
-					w += k
-					w2 += k * k
-				}
-			}
-		}
-		if n == 0 || float64(n) < opt.Coverage*float64(total) {
-			return
-		}
-		plain[i] = se(float64(n), float64(n))
-		if w > 0 {
-			weighted[i] = se(w, w2)
-		}
-	})
-	return plain, weighted
 }

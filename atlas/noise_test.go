@@ -89,22 +89,3 @@ func TestSecondDifferenceGain(t *testing.T) {
 		}
 	}
 }
-
-func TestNoiseSE(t *testing.T) {
-	a := tiny(t, 1, 1, 1, 1, 2, 7, 7, 7)
-	img := line(1, 1, 1, 1, 1, 1, float32(nan), float32(nan))
-	gm := line(1, 0.5, 0.5, 0, 1, 1, 1, 1)
-	plain, weighted := a.NoiseSE(6, 0, img, gm, nil, a.Regions(), SummaryOptions{})
-	// √(Σw²)/Σw = √1.5/2 for the weights 1, ½, ½, 0.
-	if !same(plain[0], 3, 1e-12) || !same(weighted[0], 6*math.Sqrt(1.5)/2, 1e-12) {
-		t.Errorf("SE %v, %v", plain[0], weighted[0])
-	}
-	if plain[1] != 6 || !math.IsNaN(plain[2]) || !math.IsNaN(weighted[2]) {
-		t.Errorf("SE of one voxel %v, of too few %v", plain[1], plain[2])
-	}
-	// Elements of four voxels (32 mm³): one element in the region, no less noise.
-	plain, _ = a.NoiseSE(6, 32, img, nil, nil, a.Regions(), SummaryOptions{})
-	if !same(plain[0], 6, 1e-12) || plain[1] != 6 {
-		t.Errorf("SE with large elements %v", plain)
-	}
-}

@@ -151,64 +151,6 @@ func TestSummariseProperties(t *testing.T) {
 	}
 }
 
-func TestSummarisePairs(t *testing.T) {
-	a := tiny(t, 1, 1, 2, 2)
-	pairs := []*voxel.Image{line(10, 20, 30, 30), line(20, 20, 20, 40), line(15, 15, 25, 35)}
-	got := a.SummarisePairs(pairs, nil, nil, a.Regions()[:2], SummaryOptions{})
-	// Region means 15, 20, 15; their SD is √(25/3).
-	if s := got[0]; !same(s.Mean, 50./3, 1e-12) || !same(s.SE, math.Sqrt(25./3/3), 1e-12) || s.N != 3 || s.Note != "" {
-		t.Errorf("pairs: %+v", s)
-	}
-	// The global mean is over all labelled voxels: 22.5, 25, 22.5.
-	if s := got[2]; s.Region.Name != "global" || !same(s.Mean, 70./3, 1e-12) {
-		t.Errorf("global: %+v", s)
-	}
-	// Ratio R = 50/70; residuals 15 − 22.5 R, 20 − 25 R, 15 − 22.5 R.
-	R := 50. / 70
-	d := []float64{15 - 22.5*R, 20 - 25*R, 15 - 22.5*R}
-	want := math.Sqrt((d[0]*d[0]+d[1]*d[1]+d[2]*d[2])/2/3) / (70. / 3)
-	if s := got[0]; !same(s.Relative, R, 1e-12) || !same(s.RelativeSE, want, 1e-12) {
-		t.Errorf("relative %v ± %v, want %v ± %v", s.Relative, s.RelativeSE, R, want)
-	}
-	if s := a.SummarisePairs(pairs[:1], nil, nil, a.Regions()[:1], SummaryOptions{})[0]; !math.IsNaN(s.SE) || s.Mean != 15 || !strings.Contains(s.Note, "two pairs") {
-		t.Errorf("one pair: %+v", s)
-	}
-	if s := a.SummarisePairs(nil, nil, nil, a.Regions()[:1], SummaryOptions{})[0]; !math.IsNaN(s.Mean) || s.Note == "" {
-		t.Errorf("no pair: %+v", s)
-	}
-}
-
-// The stated error of a mean over pairs is the spread of such means: over 400
-// scans of 8 pairs whose noise is shared by all voxels (the worst correlation)
-// plus white noise.
-func TestSummarisePairsCalibrated(t *testing.T) {
-	a := tiny(t, 1, 1, 1, 1, 2)
-	r := rand.New(rand.NewPCG(5, 6))
-	var sum, squares, se2 float64
-	const scans, n = 400, 8
-	for range scans {
-		var pairs []*voxel.Image
-		for range n {
-			p := line(0, 0, 0, 0, 0)
-			shared := r.NormFloat64()
-			for i := range p.Data {
-				p.Data[i] = float32(50 + 3*shared + 2*r.NormFloat64())
-			}
-			pairs = append(pairs, p)
-		}
-		s := a.SummarisePairs(pairs, nil, nil, a.Regions()[:1], SummaryOptions{Workers: 1})[0]
-		sum += s.Mean
-		squares += s.Mean * s.Mean
-		se2 += s.SE * s.SE
-	}
-	sd := math.Sqrt((squares - sum*sum/scans) / (scans - 1))
-	want := math.Sqrt((9 + 4./4) / n)
-	// The SD of 400 draws is good to 1/√800 = 3.5 %; three times that.
-	if math.Abs(sd/want-1) > 0.11 || math.Abs(math.Sqrt(se2/scans)/want-1) > 0.11 {
-		t.Errorf("spread %v, mean SE %v, theory %v", sd, math.Sqrt(se2/scans), want)
-	}
-}
-
 func TestSummarisePanics(t *testing.T) {
 	defer func() {
 		if r := recover(); r == nil || !strings.HasPrefix(r.(string), "atlas: ") {

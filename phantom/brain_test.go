@@ -83,6 +83,9 @@ func TestTemplateSize(t *testing.T) {
 // ribbon here and a blob there, so 10 mm are allowed for convoluted areas, and
 // 4 mm for the three parts of the anterior cingulate, which matter most.
 func TestRegionsNearMNI(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs the template at full detail")
+	}
 	d := template()
 	type sum struct {
 		n int

@@ -44,7 +44,7 @@ func DemoDataset(opt DemoOptions) *Dataset {
 	g := HeadGrid(opt.Voxel)
 	points := brain.points(g, opt.Workers)
 	maps := brain.maps(g, p.Constants, Physiology{}, points, opt.Workers)
-	t1w := brain.draw(g, 2, points, opt.Workers).T1w(T1wOptions{Bias: 0.1, SNR: 25, Seed: opt.Seed}, opt.Workers)
+	t1w := brain.draw(g, 2, points, opt.Workers).T1w(T1wOptions{Blur: 1.4, Bias: 0.1, SNR: 25, Seed: opt.Seed}, opt.Workers)
 	// Between the T1-weighted image and the series the head has moved a little.
 	position := voxel.Translation(voxel.Vec{1.2, -0.8, 1.5}).Mul(voxel.Rotation(voxel.Vec{0.02, -0.01, 0.015})).About(voxel.Vec{0, -16, 10})
 	still := Options{Physics: opt.Physics, Position: position, Workers: opt.Workers}

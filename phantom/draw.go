@@ -179,6 +179,7 @@ func (d *Drawing) BrainMask() *voxel.Mask {
 
 // T1wOptions say what spoils a T1-weighted image. The zero value: nothing.
 type T1wOptions struct {
+	Blur float64 // FWHM of the point spread [mm]
 	Bias float64 // receive field varies by about ± this share across the head [1]
 	SNR  float64 // signal of white matter over the standard deviation of the noise; 0: no noise
 	Seed uint64  // of the noise
@@ -194,17 +195,29 @@ var t1wSignal = [numTissues]float64{Air: 0, Scalp: 1150, Muscle: 480, Skull: 90,
 func (d *Drawing) T1w(opt T1wOptions, workers int) *voxel.Image {
 	img := voxel.NewImage(d.Grid)
 	plane := d.Dim[0] * d.Dim[1]
-	sigma := 0.0
-	if opt.SNR > 0 {
-		sigma = t1wSignal[White] / opt.SNR
-	}
 	par.Do(workers, d.Dim[2], func(k int) {
-		r := stream(opt.Seed, "t1w noise", uint64(k))
 		for v := k * plane; v < (k+1)*plane; v++ {
 			var s float64
 			for t := range t1wSignal {
 				s += float64(d.Fraction[t].Data[v]) * t1wSignal[t]
 			}
+			img.Data[v] = float32(s)
+		}
+	})
+	if opt.Blur > 0 {
+		img = voxel.Smooth(img, opt.Blur, workers)
+	}
+	sigma := 0.0
+	if opt.SNR > 0 {
+		sigma = t1wSignal[White] / opt.SNR
+	}
+	if opt.Bias == 0 && sigma == 0 {
+		return img
+	}
+	par.Do(workers, d.Dim[2], func(k int) {
+		r := stream(opt.Seed, "t1w noise", uint64(k))
+		for v := k * plane; v < (k+1)*plane; v++ {
+			s := float64(img.Data[v])
 			if opt.Bias != 0 {
 				i, j, _ := d.Coord(v)
 				s *= receive(d.World(i, j, k), opt.Bias)

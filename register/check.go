@@ -42,6 +42,7 @@ const (
 	leastHeadOverlap = 0.6
 	leastSharpness   = 0.05
 	leastPeak        = 1.0
+	leastExplained   = 0.1
 	mostSize         = 2.0
 )
 
@@ -54,6 +55,8 @@ func (q Quality) Fault() string {
 		return fmt.Sprintf("only %.0f %% of the head lies on the other image's head", 100*zeroNaN(q.HeadOverlap))
 	case !(q.Size <= mostSize && q.Size >= 1/mostSize):
 		return fmt.Sprintf("the transform changes volumes by a factor of %.3g", q.Size)
+	case !(q.Explained >= leastExplained):
+		return fmt.Sprintf("one image explains only %.1f %% of the other's variance", 100*zeroNaN(q.Explained))
 	case !(q.Peak >= leastPeak):
 		return fmt.Sprintf("%.0f %% of slightly displaced poses match better", 100*(1-zeroNaN(q.Peak)))
 	case !(q.Sharpness >= leastSharpness):

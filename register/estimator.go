@@ -155,7 +155,7 @@ func (e *estimator) run(m model, init *voxel.Affine, local bool, res *Result, pr
 		res.Converged = got.converged
 		res.Value = -o.value(got.at)
 		if e.metric == Correlation {
-			res.Value++
+			res.Value = 1 - math.Exp(-2*res.Value)
 		}
 		progress(0.7 + 0.2*float64(n))
 	}
@@ -284,9 +284,6 @@ const leastOverlapInSearch = 0.3
 func merit(cost float64, o *objective) float64 {
 	if math.IsInf(cost, 1) {
 		return cost
-	}
-	if _, ok := o.like.(*correlation); ok {
-		cost-- // from 1 − r to −r
 	}
 	return cost * o.overlap()
 }

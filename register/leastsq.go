@@ -130,6 +130,7 @@ func (p *pattern) register(v *volume, start voxel.Affine, iterations int, tolera
 	s := newSamples(n)
 	radius := math.Sqrt(p.points.second[0][0] + p.points.second[1][1] + p.points.second[2][2])
 	back := voxel.Translation(negative(p.points.centre))
+	damping, last := 1.0, math.Inf(1)
 	for out.iterations < iterations {
 		u := v.inv.Mul(out.at).Mul(voxel.Translation(p.points.centre))
 		v.sample(p.points, &u, s, 0, n)
@@ -138,7 +139,7 @@ func (p *pattern) register(v *volume, start voxel.Affine, iterations int, tolera
 			break
 		}
 		beta, ok := solve(normal, rhs)
-		if !ok || !(beta[6] > 0) {
+		if !ok || !(beta[6] > 0) { // a gain that is not positive: not the same image
 			break
 		}
 		var explained float64
@@ -154,16 +155,21 @@ func (p *pattern) register(v *volume, start voxel.Affine, iterations int, tolera
 			b[i] = beta[i] / beta[6]
 		}
 		length := math.Sqrt(b[0]*b[0]+b[1]*b[1]+b[2]*b[2]) + radius*math.Sqrt((b[3]*b[3]+b[4]*b[4]+b[5]*b[5])/1.5)
-		if length > 10 {
-			for i := range b {
-				b[i] *= 10 / length
-			}
+		// Points that enter or leave the box can make full steps go round in
+		// a circle of some 30 µm: shorten steps that do not shrink.
+		if length > 0.7*last {
+			damping /= 2
+		}
+		last = length
+		shrink := damping * min(1, 10/length)
+		for i := range b {
+			b[i] *= shrink
 		}
 		delta := voxel.Translation(voxel.Vec{b[0], b[1], b[2]}).Mul(voxel.Rotation(voxel.Vec{b[3], b[4], b[5]}))
 		step := voxel.Translation(p.points.centre).Mul(delta.Inverse()).Mul(back)
 		out.at = out.at.Mul(step)
-		if length < tolerance {
-			out.converged = true
+		if shrink*length < tolerance {
+			out.converged = length < 0.1
 			break
 		}
 	}

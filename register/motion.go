@@ -254,8 +254,13 @@ func (m *mover) within(t *team) {
 	})
 	m.pass(t, 0.01)
 	m.rescue(t, first)
-	t.mean = m.mean(t)
-	m.pass(t, 0.002)
+	good := &team{vols: slices.DeleteFunc(slices.Clone(t.vols), func(v int) bool {
+		return !m.fit[v].converged || m.fit[v].correlation < leastFit
+	})}
+	if len(good.vols) > 0 {
+		t.mean = m.mean(good)
+	}
+	m.pass(t, 0.004)
 	t.vols = slices.DeleteFunc(t.vols, func(v int) bool {
 		f := m.fit[v]
 		if f.converged && f.correlation >= leastFit {
@@ -289,14 +294,14 @@ func (m *mover) typical(t *team) int {
 		m.pose[v] = voxel.Identity()
 	}
 	c := gridCloud(m.average(t, m.rough), m.mask, 20000)
-	best, most := t.vols[0], math.Inf(-1)
+	best, least := t.vols[0], math.Inf(1)
 	for _, v := range t.vols {
 		s := newSamples(c.len())
 		u := m.rough[v].inv.Mul(voxel.Translation(c.centre))
 		m.rough[v].sample(c, &u, s, 0, c.len())
 		cost, _ := newCorrelation(c.f).cost(s.m, make([]float32, c.len()), 1)
-		if 1-cost > most {
-			best, most = v, 1-cost
+		if cost < least {
+			best, least = v, cost
 		}
 	}
 	return best
@@ -356,6 +361,10 @@ func (m *mover) average(t *team, vols []*volume) *volume {
 					sum += x
 					count++
 				}
+			}
+			// Where only some volumes reach, the mean would have an edge.
+			if 4*int(count) < 3*len(t.vols) {
+				sum = float32(math.NaN())
 			}
 			out.data[n] = sum / count
 		}

@@ -118,8 +118,8 @@ func TestPenalty(t *testing.T) {
 		t.Errorf("a head's usual size costs %g", p)
 	}
 	stretched := turned.Mul(voxel.Scaling(voxel.Vec{1, 1, 1.5}))
-	// s = 1.5^⅓; S = ½·diag(1/s² − 1, 1/s² − 1, 2.25/s² − 1); by hand 0.4107.
-	if p, want := penalty(&stretched), 5*math.Pow(0.41073-0.2, 2); math.Abs(p-want) > 1e-3 {
+	// s = 1.5^⅓; S = ½·diag(1/s² − 1, 1/s² − 1, 2.25/s² − 1); so ‖S‖ = 0.3957.
+	if p, want := penalty(&stretched), 5*math.Pow(0.3957-0.2, 2); math.Abs(p-want) > 1e-3 {
 		t.Errorf("stretching by 1.5 costs %g, want %g", p, want)
 	}
 }

@@ -12,6 +12,7 @@ type analysisFlags struct {
 	Constant map[string]float64 `name:"constant" placeholder:"NAME=VALUE" mapsep:"none" group:"Perfusion" help:"Set a constant of the model, e.g. BloodT1=1.65 (repeatable); an unknown name prints them all."`
 	M0Scale  float64            `name:"m0-scale" placeholder:"X" group:"Perfusion" help:"Factor applied to M0 before division; for GE product scans it replaces 32 x NEX."`
 	RawM0    bool               `name:"raw-m0" group:"Perfusion" help:"Divide by M0 voxel by voxel as it is, without smoothing it."`
+	Motion   string             `enum:"correct,off" default:"correct" group:"Perfusion" help:"Head motion within the series: correct, off."`
 	Outliers string             `enum:"exclude,keep" default:"exclude" group:"Perfusion" help:"What to do with pairs found to be outliers: exclude, keep (and only flag)."`
 	Seed     uint64             `default:"1" group:"Running" help:"Seed of everything random."`
 	Workers  int                `default:"0" group:"Running" help:"Threads; 0: one per CPU. Does not change the result."`
@@ -20,7 +21,7 @@ type analysisFlags struct {
 func (f analysisFlags) settings() pipeline.Settings {
 	return pipeline.Settings{
 		Model: f.Model, Overrides: f.Set, Constants: f.Constant, M0Scale: f.M0Scale, RawM0: f.RawM0,
-		KeepOutliers: f.Outliers == "keep", Seed: f.Seed, Workers: f.Workers,
+		KeepOutliers: f.Outliers == "keep", NoMotion: f.Motion == "off", Seed: f.Seed, Workers: f.Workers,
 	}
 }
 

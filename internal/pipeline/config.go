@@ -13,6 +13,7 @@ type Settings struct {
 	M0Scale      float64            // factor for M0; 0: the default
 	RawM0        bool               // divide by M0 unsmoothed
 	KeepOutliers bool               // flag outlying pairs but keep them
+	NoMotion     bool               // leave the series as it is
 	Seed         uint64
 	ATTMap       string // transit time of each voxel [s], for the kinetic model of one delay; "": the constants
 	T1Map        string // T1 of tissue of each voxel [s], for the kinetic model; "": the constants

@@ -120,6 +120,13 @@ func (s *scan) realign() error {
 		// to be registered by.
 		s.stillWhy = "the scanner had subtracted control and label, so what is stored cannot tell motion"
 		return nil
+	case s.set.NoMotion:
+		s.stillWhy = "switched off by the user"
+		return nil
+	case s.protocol.Count(bids.Control) < 2 || s.protocol.Count(bids.Label) < 2:
+		// One of each: a shift between them cannot be told from the label.
+		s.stillWhy = "with a single pair, motion cannot be told from the effect of the label"
+		return nil
 	}
 	s.step("estimate motion")
 	m, err := register.Motion(s.series, register.MotionOptions{Group: s.groups(), Workers: s.set.Workers})
