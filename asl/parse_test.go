@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"phasl/bids"
+	"phasl/internal/sharedtest"
 	"phasl/voxel"
 )
 
@@ -209,7 +210,7 @@ func TestParseBIDSExamples(t *testing.T) {
 			return p.Labelling == PASL && len(p.Delays()) == 10 && p.CutOffTechnique == "Q2TIPS" && p.Delays()[0].LD == 0.7
 		}},
 	} {
-		path := strings.TrimSuffix(sharedFile(t, "data", "bids", "examples", filepath.FromSlash(tt.path)+".json"), ".json")
+		path := strings.TrimSuffix(sharedtest.Path(t, "data", "bids", "examples", filepath.FromSlash(tt.path)+".json"), ".json")
 		sc, ctx := readSidecar(t, path+".json"), readContext(t, path+"context.tsv")
 		p, l := ParseProtocol(sc, ctx, tt.dim, Options{})
 		if err := l.Err(); err != nil {
@@ -225,7 +226,7 @@ func TestParseBIDSExamples(t *testing.T) {
 // ASLDRO writes other names than BIDS: every one is an error with its remedy,
 // and nothing is guessed.
 func TestParseASLDRO(t *testing.T) {
-	dir := sharedFile(t, "reference", "asl", "pcasl_noisefree")
+	dir := sharedtest.Path(t, "reference", "asl", "pcasl_noisefree")
 	sc := readSidecar(t, filepath.Join(dir, "001_asl.json"))
 	ctx := readContext(t, filepath.Join(dir, "001_aslcontext.tsv"))
 	_, l := ParseProtocol(sc, ctx, [4]int{32, 38, 20, 3}, Options{})

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"phasl/bids"
+	"phasl/internal/sharedtest"
 	"phasl/voxel"
 )
 
@@ -13,7 +14,7 @@ import (
 // that is good enough here: the largest piece above a third of the bright end
 // of the mean control.
 func realScan(t testing.TB, sub string) (Input, Protocol) {
-	dir := sharedFile(t, "data", "asl", sub, "perf")
+	dir := sharedtest.Path(t, "data", "asl", sub, "perf")
 	s := readSeries(t, dir+"/"+sub+"_asl.nii.gz")
 	p := mustParse(t, readSidecar(t, dir+"/"+sub+"_asl.json"), readContext(t, dir+"/"+sub+"_aslcontext.tsv"), s.Grid, Options{})
 	m := meanImage(s, volumesOf(&p, bids.Control))

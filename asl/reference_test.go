@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"phasl/internal/sharedtest"
 	"phasl/voxel"
 )
 
@@ -75,7 +76,7 @@ func TestWhitePaperEqualsASLPrep(t *testing.T) {
 			Median float64 `json:"median_cbf"`
 		}
 	}
-	b, err := os.ReadFile(sharedFile(t, "reference", "asl", "aslprep.json"))
+	b, err := os.ReadFile(sharedtest.Path(t, "reference", "asl", "aslprep.json"))
 	if err == nil {
 		err = json.Unmarshal(b, &reported)
 	}
@@ -84,7 +85,7 @@ func TestWhitePaperEqualsASLPrep(t *testing.T) {
 	}
 	for _, name := range []string{"pcasl_noisefree", "pasl_noisefree", "pcasl_drug_plus15pct", "pcasl_noisy_moving"} {
 		d := readDRO(t, name)
-		ref := readSeries(t, sharedFile(t, "reference", "asl", name, "aslprep_mean_cbf.nii.gz")).Vols[0]
+		ref := readSeries(t, sharedtest.Path(t, "reference", "asl", name, "aslprep_mean_cbf.nii.gz")).Vols[0]
 		r := mustQuantify(t, d.in, d.p, Options{M0Floor: -1, KeepOutliers: true})
 		worst := 0.0
 		for n, want := range ref {
@@ -133,7 +134,7 @@ func TestMultiDelayAsNearAsFabber(t *testing.T) {
 			Error float64 `json:"median_abs_err"`
 		}
 	}
-	b, err := os.ReadFile(sharedFile(t, "reference", "asl", "fabber.json"))
+	b, err := os.ReadFile(sharedtest.Path(t, "reference", "asl", "fabber.json"))
 	if err == nil {
 		err = json.Unmarshal(b, &ref)
 	}

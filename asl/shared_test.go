@@ -1,13 +1,8 @@
 package asl
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,91 +10,17 @@ import (
 	"testing"
 
 	"phasl/bids"
+	"phasl/internal/sharedtest"
+	"phasl/nifti"
 	"phasl/voxel"
 )
 
-// sharedFile returns the path of a file among the shared test data, or skips.
-func sharedFile(t testing.TB, elem ...string) string {
-	t.Helper()
-	root := os.Getenv("PHASL_SHARED")
-	if root == "" {
-		root = "../../shared"
-	}
-	path := filepath.Join(append([]string{root}, elem...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("shared data not found; set PHASL_SHARED")
-	}
-	return path
-}
-
-// readSeries reads a little-endian .nii.gz of int16, float32 or float64: what
-// the shared files are.
+// readSeries reads a file of the shared data.
 func readSeries(t testing.TB, path string) *voxel.Series {
 	t.Helper()
-	f, err := os.Open(path)
+	s, _, err := nifti.ReadSeries(path)
 	if err != nil {
 		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(bufio.NewReader(f))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	le := binary.LittleEndian
-	f32 := func(at int) float64 { return float64(math.Float32frombits(le.Uint32(b[at:]))) }
-	dim := [4]int{1, 1, 1, 1}
-	for a := range min(int(le.Uint16(b[40:])), 4) {
-		dim[a] = int(le.Uint16(b[42+2*a:]))
-	}
-	g := voxel.Grid{Dim: [3]int{dim[0], dim[1], dim[2]}}
-	for row := range 3 {
-		for col := range 4 {
-			g.Affine[row][col] = f32(280 + 16*row + 4*col)
-		}
-	}
-	if le.Uint16(b[254:]) == 0 { // no sform: the voxel sizes suffice here
-		for a := range 3 {
-			g.Affine[a][a] = f32(80 + 4*a)
-		}
-	}
-	slope, inter := f32(112), f32(116)
-	if slope == 0 || math.IsNaN(slope) {
-		slope, inter = 1, 0
-	}
-	data := bytes.NewReader(b[int(f32(108)):])
-	s := &voxel.Series{Grid: g, Vols: make([][]float32, dim[3])}
-	for v := range s.Vols {
-		s.Vols[v] = make([]float32, g.Len())
-		switch kind := le.Uint16(b[70:]); kind {
-		case 16:
-			err = binary.Read(data, le, s.Vols[v])
-		case 4:
-			x := make([]int16, g.Len())
-			err = binary.Read(data, le, x)
-			for n := range x {
-				s.Vols[v][n] = float32(x[n])
-			}
-		case 64:
-			x := make([]float64, g.Len())
-			err = binary.Read(data, le, x)
-			for n := range x {
-				s.Vols[v][n] = float32(x[n])
-			}
-		default:
-			t.Fatalf("%s: datatype %d", path, kind)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if slope != 1 || inter != 0 {
-			for n, x := range s.Vols[v] {
-				s.Vols[v][n] = float32(slope*float64(x) + inter)
-			}
-		}
 	}
 	return s
 }
@@ -152,7 +73,7 @@ type dro struct {
 // it, as --set does.
 func readDRO(t testing.TB, name string) *dro {
 	t.Helper()
-	dir := sharedFile(t, "reference", "asl", name)
+	dir := sharedtest.Path(t, "reference", "asl", name)
 	d := &dro{}
 	d.in.Series = readSeries(t, filepath.Join(dir, "001_asl.nii.gz"))
 	truth := func(what string) []float32 {

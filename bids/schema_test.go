@@ -10,13 +10,14 @@ import (
 	"phasl/bids"
 	"phasl/bids/bidstest"
 	"phasl/diag"
+	"phasl/internal/sharedtest"
 )
 
 // Every field that the schema of BIDS requires of an ASL or M0 scan is asked
 // for: without it there is a problem that names it. The base has a scan for
 // which each holds.
 func TestSchemaRequired(t *testing.T) {
-	data, err := os.ReadFile(shared(t, "data", "bids", "bids-schema-1.11.1.json"))
+	data, err := os.ReadFile(sharedtest.Path(t, "data", "bids", "bids-schema-1.11.1.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

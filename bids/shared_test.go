@@ -2,35 +2,21 @@ package bids_test
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"phasl/bids"
 	"phasl/bids/bidstest"
+	"phasl/internal/sharedtest"
 )
-
-// shared finds the folder of real data, which is no part of the repository.
-func shared(t *testing.T, elem ...string) string {
-	t.Helper()
-	root := os.Getenv("PHASL_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared")
-	}
-	p := filepath.Join(append([]string{root}, elem...)...)
-	if _, err := os.Stat(p); err != nil {
-		t.Skip("shared data not found; set PHASL_SHARED")
-	}
-	return p
-}
 
 // The metadata of real GE, Philips and Siemens scans pass; their images, which
 // hold one byte, are named.
 func TestExamples(t *testing.T) {
 	for _, name := range []string{"asl001", "asl002", "asl003"} {
 		t.Run(name, func(t *testing.T) {
-			ds, l := bids.Open(shared(t, "data", "bids", "examples", name))
+			ds, l := bids.Open(sharedtest.Path(t, "data", "bids", "examples", name))
 			if ds == nil {
 				t.Fatal(l)
 			}
@@ -60,7 +46,7 @@ func TestExamples(t *testing.T) {
 }
 
 func TestSharedASL(t *testing.T) {
-	ds, l := bids.Open(shared(t, "data", "asl"))
+	ds, l := bids.Open(sharedtest.Path(t, "data", "asl"))
 	if ds == nil {
 		t.Fatal(l)
 	}
@@ -88,7 +74,7 @@ func TestSharedASL(t *testing.T) {
 }
 
 func TestLoneFile(t *testing.T) {
-	dir := shared(t, "reference", "asl", "pcasl_noisefree")
+	dir := sharedtest.Path(t, "reference", "asl", "pcasl_noisefree")
 	ds, s, l := bids.OpenScan(filepath.Join(dir, "001_asl.nii.gz"))
 	if s == nil || l.Err() != nil {
 		t.Fatal(l)

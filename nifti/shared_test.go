@@ -13,21 +13,8 @@ import (
 	"testing"
 
 	"phasl/diag"
+	"phasl/internal/sharedtest"
 )
-
-// shared returns a path in the shared data, or skips the test.
-func shared(t *testing.T, name string) string {
-	t.Helper()
-	root := os.Getenv("PHASL_SHARED")
-	if root == "" {
-		root = "../../shared"
-	}
-	path := filepath.Join(root, name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("shared data not found; set PHASL_SHARED")
-	}
-	return path
-}
 
 // A number of expected.json, which writes ±Inf as text and NaN as null.
 type number float64
@@ -63,7 +50,7 @@ type expectation struct {
 }
 
 func expectations(t *testing.T) (dir string, good map[string]expectation, bad map[string]struct{ Why string }) {
-	dir = shared(t, "reference/nifti")
+	dir = sharedtest.Path(t, "reference/nifti")
 	b, err := os.ReadFile(filepath.Join(dir, "expected.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +180,7 @@ func TestReferenceBad(t *testing.T) {
 // All images at hand are readable, except the placeholders of the BIDS
 // examples, which are named as what they are; none warns about its forms.
 func TestSharedHeaders(t *testing.T) {
-	root := shared(t, "data")
+	root := sharedtest.Path(t, "data")
 	n := 0
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".nii.gz") {

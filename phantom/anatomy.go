@@ -9,6 +9,7 @@ import (
 // A Tissue is what fills a point of the head.
 type Tissue uint8
 
+// The tissues.
 const (
 	Air Tissue = iota
 	Scalp

@@ -2,35 +2,20 @@ package phantom
 
 import (
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"phasl/asl"
+	"phasl/internal/sharedtest"
 	"phasl/nifti"
 	"phasl/voxel"
 )
-
-// sharedFile returns the path of a file among the shared test data, or skips.
-func sharedFile(t testing.TB, elem ...string) string {
-	t.Helper()
-	root := os.Getenv("PHASL_SHARED")
-	if root == "" {
-		root = "../../shared"
-	}
-	path := filepath.Join(append([]string{root}, elem...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("shared data not found; set PHASL_SHARED")
-	}
-	return path
-}
 
 // referenceObject reads every fourth voxel of the digital reference object:
 // its volumes are perfusion, transit time, T1, T2, T2*, M0 and tissue.
 func referenceObject(t *testing.T) *Maps {
 	t.Helper()
 	const step = 4
-	r, err := nifti.Open(sharedFile(t, "data", "dro", "hrgt_icbm_2009a_nls_3t.nii.gz"))
+	r, err := nifti.Open(sharedtest.Path(t, "data", "dro", "hrgt_icbm_2009a_nls_3t.nii.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}

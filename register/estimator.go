@@ -112,17 +112,17 @@ func (e *estimator) run(m model, init *voxel.Affine, local bool, res *Result, pr
 		return voxel.Affine{}, false
 	}
 	progress(0.4)
+	// Outside a brain cut out of its head the other image may show a skull,
+	// of which the background knows nothing.
+	if e.from.stripped && e.from.mask == nil && e.shell(found[0].at.Mul(voxel.Translation(negative(base.points.centre)))) > 0.3 {
+		e.margin = 0
+	}
 	mid := e.level(middle)
 	t, ok := e.compare(base, mid, m, found, res)
 	if !ok {
 		return voxel.Affine{}, false
 	}
 	progress(0.6)
-	// Outside a brain cut out of its head the other image may show a skull,
-	// of which the background knows nothing.
-	if e.from.stripped && e.from.mask == nil && e.shell(t) > 0.3 {
-		e.margin = 0
-	}
 	last := mid
 	if f := e.finest(); f != middle {
 		last = e.level(f)

@@ -46,6 +46,10 @@ type MotionResult struct {
 	// Fit is the correlation of each volume with its model at the end.
 	Fit []float64
 
+	// Removed lists shifts between groups that were taken for differences of
+	// contrast and taken out of Transforms and Poses.
+	Removed []GroupShift
+
 	// Failed says of each volume why its pose is not known; empty if it is.
 	Failed []string
 }
@@ -56,7 +60,8 @@ type MotionResult struct {
 // difference between control and label, which follows the brain's anatomy, is
 // not taken for motion. The group means are then registered to that of the
 // largest group, with their difference in contrast modelled, or by mutual
-// information where they hardly correlate.
+// information where they hardly correlate. What then still differs between
+// groups that alternate in time, far beyond chance, is taken out ([GroupShift]).
 //
 // It returns an error if the series has no volumes, nothing in them, a grid
 // that makes no sense, or a Reference that cannot be registered. It panics if Mask or Group does not match the series.
@@ -230,7 +235,22 @@ func (m *mover) run() MotionResult {
 			m.pose[v] = m.pose[v].Mul(t.offset)
 		}
 	}
-	out := m.result(main)
+	centre := gridCloud(&volume{Grid: m.series.Grid, data: make([]float32, m.series.Len())}, m.mask, math.MaxInt).centre
+	var removed []GroupShift
+	for _, t := range teams {
+		if t == main {
+			continue
+		}
+		if shift, ok := m.systematic(main, t, centre); ok {
+			back := shift.About(centre).Inverse()
+			for _, v := range t.vols {
+				m.pose[v] = m.pose[v].Mul(back)
+			}
+			removed = append(removed, GroupShift{Group: t.number, Shift: shift})
+		}
+	}
+	out := m.result(main, centre)
+	out.Removed = removed
 	progress(1)
 	return out
 }
@@ -395,14 +415,13 @@ func (m *mover) between(main, t *team) {
 }
 
 // result puts the poses in the reference asked for.
-func (m *mover) result(main *team) MotionResult {
+func (m *mover) result(main *team, centre voxel.Vec) MotionResult {
 	nv := len(m.series.Vols)
 	r := MotionResult{
 		Transforms: make([]voxel.Affine, nv), Poses: make([]Pose, nv),
 		Fit: make([]float64, nv), Failed: m.failed,
 	}
-	c := gridCloud(&volume{Grid: m.series.Grid, data: make([]float32, m.series.Len())}, m.mask, math.MaxInt)
-	r.Centre = c.centre
+	r.Centre = centre
 	var origin voxel.Affine
 	if m.opt.Reference != nil {
 		origin = m.pose[*m.opt.Reference]

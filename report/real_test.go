@@ -2,27 +2,12 @@ package report
 
 import (
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
+	"phasl/internal/sharedtest"
 	"phasl/nifti"
 	"phasl/voxel"
 )
-
-// shared returns the path of a file of the shared test data, or skips.
-func shared(t *testing.T, path string) string {
-	t.Helper()
-	dir := os.Getenv("PHASL_SHARED")
-	if dir == "" {
-		dir = "../../shared"
-	}
-	full := filepath.Join(dir, path)
-	if _, err := os.Stat(full); err != nil {
-		t.Skip("shared data not found; set PHASL_SHARED")
-	}
-	return full
-}
 
 // TestRealImages draws a real scan, quantified no further than a scaled mean
 // difference, and a real atlas on a real template: the page keeps its size and
@@ -31,12 +16,12 @@ func TestRealImages(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads real images")
 	}
-	series, _, err := nifti.ReadSeries(shared(t, "data/asl/sub-01/perf/sub-01_asl.nii.gz"))
+	series, _, err := nifti.ReadSeries(sharedtest.Path(t, "data/asl/sub-01/perf/sub-01_asl.nii.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	read := func(path string) *voxel.Image {
-		img, _, err := nifti.ReadImage(shared(t, path))
+		img, _, err := nifti.ReadImage(sharedtest.Path(t, path))
 		if err != nil {
 			t.Fatal(err)
 		}

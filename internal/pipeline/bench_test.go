@@ -1,33 +1,19 @@
 package pipeline
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
-)
 
-// shared returns a file of the shared test data, or skips.
-func shared(tb testing.TB, name ...string) string {
-	tb.Helper()
-	root := os.Getenv("PHASL_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared")
-	}
-	path := filepath.Join(append([]string{root}, name...)...)
-	if _, err := os.Stat(path); err != nil {
-		tb.Skip("shared data not found; set PHASL_SHARED")
-	}
-	return path
-}
+	"phasl/internal/sharedtest"
+)
 
 // realConfig processes the two real people of the shared data.
 func realConfig(tb testing.TB, out string) Config {
 	return Config{
-		BIDSDir: shared(tb, "data", "asl"), OutDir: out, Version: "test",
+		BIDSDir: sharedtest.Path(tb, "data", "asl"), OutDir: out, Version: "test",
 		Settings: Settings{Model: "auto", Seed: 1},
 		Standard: Standard{
-			Template:    shared(tb, "data", "templates", "MNI152_T1_2mm.nii.gz"),
-			Atlas:       shared(tb, "data", "atlases", "AAL3", "tpl-MNI152NLin6Asym_res-02_atlas-AAL3_dseg.nii.gz"),
+			Template:    sharedtest.Path(tb, "data", "templates", "MNI152_T1_2mm.nii.gz"),
+			Atlas:       sharedtest.Path(tb, "data", "atlases", "AAL3", "tpl-MNI152NLin6Asym_res-02_atlas-AAL3_dseg.nii.gz"),
 			MinCoverage: 0.5,
 		},
 	}
