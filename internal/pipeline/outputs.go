@@ -114,7 +114,9 @@ func (w *worker) writeScan(s *scan) error {
 	}
 	o.CBFFile = k.image(r.CBF, "cbf", cbf)
 	o.Files["cbf"] = o.CBFFile
-	o.Files["cbf_se"] = k.image(r.CBFSE, "cbf", meta(r.Units, "Standard error of cerebral blood flow; NaN where the scan does not tell"), "desc", "standarderror")
+	if known(r.CBFSE) {
+		o.Files["cbf_se"] = k.image(r.CBFSE, "cbf", meta(r.Units, "Standard error of cerebral blood flow, from the scatter between pairs"), "desc", "standarderror")
+	}
 	if r.ATT != nil {
 		att := meta("s", "Arterial transit time")
 		att["Equation"], att["Constants"] = o.Equation, o.ConstantDetails

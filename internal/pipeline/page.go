@@ -29,9 +29,12 @@ func (s *scan) forReport() pageScan {
 	e := s.in.Entities
 	v := report.Scan{
 		Session: e["ses"], Run: e["run"], Acq: e["acq"], Phase: o.Phase, File: o.Scan, Unit: r.Units,
-		CBF: r.CBF, SE: r.CBFSE, ATT: r.ATT, DeltaM: r.DeltaM, Mask: s.mask,
+		CBF: r.CBF, ATT: r.ATT, DeltaM: r.DeltaM, Mask: s.mask,
 		Equation: r.Equation, Model: strings.Join(append([]string{modelWords(r.Model) + "."}, r.Notes...), " "),
 		Protocol: s.protocolFacts(), Regions: s.regionRows(), Overlays: s.overlays(),
+	}
+	if known(r.CBFSE) {
+		v.SE = r.CBFSE
 	}
 	if !r.Calibration.Relative {
 		v.M0 = r.M0
@@ -55,6 +58,11 @@ func (s *scan) forReport() pageScan {
 		v.Pairs = append(v.Pairs, pair)
 	}
 	return pageScan{view: v, info: s.methodsInfo()}
+}
+
+// known reports whether an image has any value.
+func known(m *voxel.Image) bool {
+	return slices.ContainsFunc(m.Data, func(v float32) bool { return v == v })
 }
 
 // severe reports whether the numbers should not be used before the flag is

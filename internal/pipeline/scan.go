@@ -373,10 +373,10 @@ func (s *scan) quantify() error {
 		ts = asl.Tissue{Grey: s.tissues.GM, White: s.tissues.WM, CSF: s.tissues.CSF}
 	}
 	var err error
-	if in.ATT, err = s.known(s.set.ATTMap); err != nil {
+	if in.ATT, err = s.given(s.set.ATTMap); err != nil {
 		return err
 	}
-	if in.T1t, err = s.known(s.set.T1Map); err != nil {
+	if in.T1t, err = s.given(s.set.T1Map); err != nil {
 		return err
 	}
 	if s.result, err = asl.Quantify(in, s.protocol, s.options); err != nil {
@@ -390,9 +390,9 @@ func (s *scan) quantify() error {
 	return nil
 }
 
-// known reads a map that the user gives and brings it to the grid of the
+// given reads a map that the user gives and brings it to the grid of the
 // series; nil for an empty path.
-func (s *scan) known(path string) (*voxel.Image, error) {
+func (s *scan) given(path string) (*voxel.Image, error) {
 	if path == "" {
 		return nil, nil
 	}
