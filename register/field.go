@@ -73,17 +73,18 @@ func fitField(c *cloud, y, x []float32) field {
 		k := min(int(b), shadingBins-1)
 		return k, b - float64(k)
 	}
-	var inverse []float32
+	stride := max(1, c.len()/20000) // plenty for ten numbers
+	gain := func(n int) float64 {
+		return 1 / out.at(voxel.Vec{float64(c.x[n]) + c.centre[0], float64(c.y[n]) + c.centre[1], float64(c.z[n]) + c.centre[2]})
+	}
 	for _, limit := range []float64{0.5, 0.3, 0.15, 0.15} {
 		var sum, count, curve [shadingBins + 1]float64
-		for n, v := range y {
+		for n := 0; n < len(y); n += stride {
+			v := y[n]
 			if v != v || x[n] != x[n] {
 				continue
 			}
-			g := 1.0
-			if inverse != nil {
-				g = float64(inverse[n])
-			}
+			g := gain(n)
 			k, t := place(x[n])
 			sum[k] += (1 - t) * float64(v) * g
 			count[k] += 1 - t
@@ -98,14 +99,12 @@ func fitField(c *cloud, y, x []float32) field {
 		a := square(10)
 		b := make([]float64, 10)
 		used := 0
-		for n, v := range y {
+		for n := 0; n < len(y); n += stride {
+			v := y[n]
 			if v != v || x[n] != x[n] {
 				continue
 			}
-			g := 1.0
-			if inverse != nil {
-				g = float64(inverse[n])
-			}
+			g := gain(n)
 			k, t := place(x[n])
 			e := curve[k]*(1-t) + curve[k+1]*t
 			if !(e > least) || math.Abs(float64(v)*g-e) > limit*e {
@@ -138,7 +137,6 @@ func fitField(c *cloud, y, x []float32) field {
 		}
 		copy(out.c[:], solution)
 		out.c[0] = 0 // a constant gain means nothing
-		inverse = out.over(c)
 	}
 	return out
 }

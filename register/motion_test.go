@@ -82,6 +82,9 @@ func motionErrors(r MotionResult, truth []voxel.Affine, group []int, mask *voxel
 // background suppression) darker in grey matter. The goal is 0.2 mm; an M0 of
 // another contrast, alone in its group, is allowed 0.6.
 func TestMotionRecovery(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
 	for _, tt := range []struct {
 		name string
 		s    scan
@@ -93,7 +96,7 @@ func TestMotionRecovery(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var all, m0 []float64
-			for seed := range max(1, seeds(t)/2) {
+			for seed := range seeds() {
 				s, group, truth := tt.s.series(seed)
 				r, err := Motion(s, MotionOptions{Group: group})
 				if err != nil {
@@ -180,6 +183,9 @@ func TestMotionShortSeries(t *testing.T) {
 
 // A volume of nothing is said to have failed; the others are not disturbed.
 func TestMotionBadVolume(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
 	s, _, truth := scan{volumes: 4, tissue: m0Contrast, noise: 5, drift: 2}.series(4)
 	nan := make([]float32, s.Len())
 	for n := range nan {

@@ -70,6 +70,9 @@ func TestNonsense(t *testing.T) {
 
 // Missing values in a part of either image do not stop a registration.
 func TestPartlyMissing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
 	fixed, moving, mask, want := randomPair(1, m0Contrast.stripped(), false)
 	for n := range moving.Data {
 		if i, _, _ := moving.Coord(n); i > moving.Dim[0]*2/3 {

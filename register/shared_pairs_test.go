@@ -27,6 +27,9 @@ var sharedPairs = []struct {
 }
 
 func TestSharedPairs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
 	for _, tt := range sharedPairs {
 		fixed, moving, mask, want := sharedPair(t, tt.name)
 		r := tt.fn(fixed, moving, Options{})
@@ -39,6 +42,9 @@ func TestSharedPairs(t *testing.T) {
 }
 
 func TestSharedMotion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
 	s, mask, want := sharedMotion(t)
 	for _, group := range [][]int{nil, {0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1}} {
 		r, err := Motion(s, MotionOptions{Group: group})

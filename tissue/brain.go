@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"phasl/internal/par"
 	"phasl/voxel"
 )
 
@@ -91,12 +90,16 @@ func BrainT1(t1 *voxel.Image, opt BrainOptions) (*voxel.Mask, BrainReport) {
 	if prior != nil {
 		rep.Method = "deformable surface within a band around the prior"
 	}
+	band := orDefault(opt.Band, 8)
 	surface := growBrain(t1, &lim, growOptions{
-		fraction: orDefault(opt.Fraction, 0.5), depth: 20, reach: 10, prior: prior, band: orDefault(opt.Band, 8), workers: opt.Workers,
+		fraction: orDefault(opt.Fraction, 0.5), depth: 20, reach: 10, prior: prior, band: band, workers: opt.Workers,
 	})
 	mask = surface.mask(t1.Grid)
+	var inPrior *voxel.Mask
 	if prior != nil {
-		clampToPrior(mask, t1, lim, prior, orDefault(opt.Band, 8), opt.Workers)
+		var near *voxel.Mask
+		inPrior, near = prior.sides(t1.Grid, band, opt.Workers)
+		clampToPrior(mask, t1, lim, inPrior, near)
 	}
 	mask = tidy(mask)
 	if v := volumeML(mask); v < smallBrain || v > largeBrain {
@@ -104,18 +107,18 @@ func BrainT1(t1 *voxel.Image, opt BrainOptions) (*voxel.Mask, BrainReport) {
 		case prior != nil:
 			rep.Fallback = fmt.Sprintf("the surface enclosed %.0f mL, which is no brain; the prior was taken as it is", v)
 			rep.Method = "prior"
-			mask = prior.mask(t1.Grid, opt.Workers)
+			mask = inPrior.Clone()
 		default:
 			rep.Fallback = fmt.Sprintf("the surface enclosed %.0f mL, which is no brain; threshold and opening were used", v)
 			rep.Method = "threshold and opening"
 			mask = openedThreshold(t1, lim, opt.Workers)
 		}
 	}
-	return finish(mask, t1, &rep, prior), rep
+	return finish(mask, t1, &rep, inPrior), rep
 }
 
 // finish removes voxels without a value, measures the mask and doubts it.
-func finish(mask *voxel.Mask, img *voxel.Image, rep *BrainReport, prior *distance) *voxel.Mask {
+func finish(mask *voxel.Mask, img *voxel.Image, rep *BrainReport, prior *voxel.Mask) *voxel.Mask {
 	for n, v := range img.Data {
 		if v-v != 0 {
 			mask.In[n] = false
@@ -126,7 +129,7 @@ func finish(mask *voxel.Mask, img *voxel.Image, rep *BrainReport, prior *distanc
 		rep.note("the mask holds %.0f mL; adult brains hold %d to %d mL: look at the overlay", rep.Volume, smallBrain, largeBrain)
 	}
 	if prior != nil {
-		rep.PriorDice = prior.dice(mask)
+		rep.PriorDice = dice(mask, prior)
 		if rep.PriorDice < 0.85 {
 			rep.note("mask and prior overlap poorly (Dice %.2f): look at the registration that brought the prior", rep.PriorDice)
 		}
@@ -260,22 +263,18 @@ func (m *mesh) centroid() (voxel.Vec, float64) {
 	return c, math.Cbrt(3 * math.Abs(vol) / (4 * math.Pi))
 }
 
-// clampToPrior adds what lies deeper inside the prior than the band and has
-// signal, and removes what lies further outside.
-func clampToPrior(mask *voxel.Mask, img *voxel.Image, lim limits, prior *distance, band float64, workers int) {
-	par.Do(workers, mask.Dim[2], func(k int) {
-		for j := range mask.Dim[1] {
-			for i := range mask.Dim[0] {
-				n := mask.Index(i, j, k)
-				switch d := prior.at(mask.World(i, j, k)); {
-				case d > band:
-					mask.In[n] = false
-				case d < -band && float64(img.Data[n]) > lim.low:
-					mask.In[n] = true
-				}
-			}
+// clampToPrior decides for the prior where its surface is not near: what is
+// inside it and has signal is added, what is outside it removed.
+func clampToPrior(mask *voxel.Mask, img *voxel.Image, lim limits, inside, near *voxel.Mask) {
+	for n := range mask.In {
+		switch {
+		case near.In[n]:
+		case !inside.In[n]:
+			mask.In[n] = false
+		case float64(img.Data[n]) > lim.low:
+			mask.In[n] = true
 		}
-	})
+	}
 }
 
 // tidy keeps the largest piece of the mask and fills its holes.

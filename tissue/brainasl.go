@@ -113,7 +113,8 @@ func aslSurface(img *voxel.Image, source string, opt ASLOptions, rep *ASLReport)
 	if opt.Prior != nil {
 		s := newPriorSampler(opt.Prior)
 		prior := newDistance(s.at, img.Grid, spacingFor(img.Grid, 3), opt.Workers)
-		inBox := prior.mask(img.Grid, opt.Workers)
+		band := orDefault(opt.Band, 6)
+		inBox, near := prior.sides(img.Grid, band, opt.Workers)
 		rep.PriorDice = dice(mask, inBox)
 		switch v := volumeML(inBox); {
 		case v < 100:
@@ -121,10 +122,10 @@ func aslSurface(img *voxel.Image, source string, opt ASLOptions, rep *ASLReport)
 		case !(rep.PriorDice >= 0.75) && aslPlausible(mask):
 			rep.Fallback = join(rep.Fallback, fmt.Sprintf("the prior overlaps the brain found in the scan poorly (Dice %.2f) and was left out: look at the registration", rep.PriorDice))
 		default:
-			grow.prior, grow.band = prior, orDefault(opt.Band, 6)
+			grow.prior, grow.band = prior, band
 			rep.Method = "deformable surface in the " + source + " within a band around the prior"
 			mask = growBrain(img, &lim, grow).mask(img.Grid)
-			clampToPrior(mask, img, lim, prior, grow.band, opt.Workers)
+			clampToPrior(mask, img, lim, inBox, near)
 			mask = tidyASL(mask, img, lim, opt.Workers)
 			if !aslPlausible(mask) {
 				rep.Method = "prior"

@@ -44,30 +44,21 @@ func newDistance(inside func(p voxel.Vec) float64, g voxel.Grid, spacing float64
 
 // at returns the signed distance at p by linear interpolation; outside the
 // grid, that of the nearest point of the grid.
-func (d *distance) at(p voxel.Vec) float64 {
+func (d *distance) at(p *voxel.Vec) float64 {
 	g := &d.img.Grid
-	var lo [3]int
-	var f voxel.Vec
-	for a := range 3 {
-		x := (p[a] - g.Affine[a][3]) / d.edge
-		x = min(max(x, 0), float64(g.Dim[a]-1))
-		lo[a] = min(int(x), max(g.Dim[a]-2, 0))
-		f[a] = x - float64(lo[a])
+	nx, ny := g.Dim[0], g.Dim[1]
+	x := min(max((p[0]-g.Affine[0][3])/d.edge, 0), float64(nx-1))
+	y := min(max((p[1]-g.Affine[1][3])/d.edge, 0), float64(ny-1))
+	z := min(max((p[2]-g.Affine[2][3])/d.edge, 0), float64(g.Dim[2]-1))
+	// The margin of newDistance gives every axis at least two points.
+	i, j, k := min(int(x), nx-2), min(int(y), ny-2), min(int(z), g.Dim[2]-2)
+	x, y, z = x-float64(i), y-float64(j), z-float64(k)
+	n := i + nx*(j+ny*k)
+	row := func(n int) float64 {
+		return (1-x)*float64(d.img.Data[n]) + x*float64(d.img.Data[n+1])
 	}
-	s := 0.0
-	for c := range 8 {
-		w, n := 1.0, [3]int{}
-		for a := range 3 {
-			n[a] = min(lo[a]+(c>>a&1), g.Dim[a]-1)
-			if c>>a&1 == 1 {
-				w *= f[a]
-			} else {
-				w *= 1 - f[a]
-			}
-		}
-		s += w * float64(d.img.At(n[0], n[1], n[2]))
-	}
-	return s
+	layer := nx * ny
+	return (1-z)*((1-y)*row(n)+y*row(n+nx)) + z*((1-y)*row(n+layer)+y*row(n+layer+nx))
 }
 
 // worldBox returns a grid aligned with the world's axes, of the given spacing,
@@ -135,23 +126,31 @@ func (d *distance) centroid() (voxel.Vec, float64) {
 	return scale(c, 1/n), math.Cbrt(3 * n * d.img.VoxelVolume() / (4 * math.Pi))
 }
 
-// mask returns the voxels of g whose centres are inside.
-func (d *distance) mask(g voxel.Grid, workers int) *voxel.Mask {
-	out := voxel.NewMask(g)
+// sides returns which voxels of g have their centre inside, and which have it
+// within band mm of the surface, on either side.
+func (d *distance) sides(g voxel.Grid, band float64, workers int) (inside, near *voxel.Mask) {
+	inside, near = voxel.NewMask(g), voxel.NewMask(g)
+	// Along each axis the distance changes by at most 1 mm per mm, so by less
+	// than 1.75 > √3 in any direction: far from the surface voxels are alike.
+	most := 1.75 * g.Spacing()[0]
 	par.Do(workers, g.Dim[2], func(k int) {
 		for j := range g.Dim[1] {
-			for i := range g.Dim[0] {
-				out.In[g.Index(i, j, k)] = d.at(g.World(i, j, k)) < 0
+			row := g.Index(0, j, k)
+			for i := 0; i < g.Dim[0]; {
+				p := g.World(i, j, k)
+				v := d.at(&p)
+				alike := 1.0
+				if rest := math.Abs(v) - max(band, 0); rest > most {
+					alike = min(math.Floor(rest/most), float64(g.Dim[0]-i))
+				}
+				for end := i + int(alike); i < end; i++ {
+					inside.In[row+i] = v < 0
+					near.In[row+i] = math.Abs(v) <= band
+				}
 			}
 		}
 	})
-	return out
-}
-
-// dice returns twice the common volume of m and the inside, on m's grid,
-// divided by the sum of their volumes there; NaN if both are empty.
-func (d *distance) dice(m *voxel.Mask) float64 {
-	return dice(m, d.mask(m.Grid, 1))
+	return inside, near
 }
 
 // dice returns 2|a∩b| / (|a|+|b|), NaN if both are empty.

@@ -68,7 +68,7 @@ func TestDistance(t *testing.T) {
 	}, g, 2, 2)
 	for _, p := range []voxel.Vec{{20, 10, 5}, {39, 0, 0}, {0, 45, 0}, {30, 30, 30}} {
 		// Centres stand in for the surface: within one voxel of 2 mm.
-		if got, want := d.at(p), norm(p)-r; math.Abs(got-want) > 2 {
+		if got, want := d.at(&p), norm(p)-r; math.Abs(got-want) > 2 {
 			t.Errorf("distance at %v is %.2f, want %.2f", p, got, want)
 		}
 	}

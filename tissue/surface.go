@@ -42,15 +42,16 @@ type steer struct {
 	band     float64 // how far from the prior's surface the image may decide [mm]
 	rounds   int
 	workers  int
-	pace     float64 // step inwards [mm], set by deform: half a voxel, at least 1 mm
+	// Set by deform:
+	pace float64      // step inwards [mm]: half a voxel, at least 1 mm
+	inv  voxel.Affine // world to voxels of img
 }
 
 // priorSlope is by how much the threshold rises from the prior's surface to the
 // outer edge of the band, and falls to the inner one.
 const priorSlope = 0.35
 
-// deform moves the vertices of m outwards until they rest on the brain's edge
-// and returns how far the last round still moved them, in mm on average.
+// deform moves the vertices of m outwards until they rest on the brain's edge.
 //
 // In each round vertex v with normal n, the mean of its neighbours s away,
 // moves by
@@ -69,47 +70,49 @@ const priorSlope = 0.35
 // a brain cut by the edge of the slab is followed to the edge; a prior, if
 // any, raises the threshold outside its surface and lowers it inside, and
 // replaces f3 further than band from it.
-func (m *mesh) deform(s steer) float64 {
+func (m *mesh) deform(s steer) {
 	const rMin, rMax = 3.33, 10.0
 	e := (1/rMin + 1/rMax) / 2
 	f := 6 / (1/rMin - 1/rMax)
-	inv := s.img.Affine.Inverse()
+	s.inv = s.img.Affine.Inverse()
 	size := s.img.Spacing()
 	s.pace = max(1, min(size[0], size[1], size[2])/2)
 	nv := len(m.vert)
 	normal := make([]voxel.Vec, nv)
 	next := make([]voxel.Vec, nv)
 	scratch := make([]voxel.Vec, len(m.face))
-	var edge, moved float64
+	var edge float64
 	for round := range s.rounds {
 		m.normals(normal, scratch, s.workers)
 		if round%10 == 0 { // it changes slowly
 			edge = m.meanEdge(s.workers)
 		}
-		moved = par.Sum(s.workers, nv, 256, func(lo, hi int) float64 {
-			t := 0.0
+		par.Ranges(s.workers, nv, 256, func(lo, hi int) {
+			// Coordinates are written out here and in pull, the hot loops of the
+			// brain masks: the compiler keeps a voxel.Vec in memory.
 			for v := lo; v < hi; v++ {
-				p, n := m.vert[v], normal[v]
-				var mean voxel.Vec
+				p, n := &m.vert[v], &normal[v]
+				var x, y, z float64
 				for _, w := range m.near[v] {
-					mean = add(mean, m.vert[w])
+					q := &m.vert[w]
+					x, y, z = x+q[0], y+q[1], z+q[2]
 				}
-				d := sub(scale(mean, 1/float64(len(m.near[v]))), p)
-				out := dot(d, n)
-				dn := scale(n, out)
-				dt := sub(d, dn)
+				share := 1 / float64(len(m.near[v]))
+				x, y, z = x*share-p[0], y*share-p[1], z*share-p[2]
+				out := x*n[0] + y*n[1] + z*n[2]
 				curve := 2 * math.Abs(out) / (edge * edge) // 1 / radius
 				f2 := (1 + math.Tanh(f*(curve-e))) / 2
-				u := add(scale(dt, 0.5), scale(dn, f2))
-				u = add(u, scale(n, 0.05*edge*s.pull(p, n, inv)))
-				t += norm(u)
-				next[v] = add(p, u)
+				push := 0.05 * edge * s.pull(p, n)
+				nx, ny, nz := out*n[0], out*n[1], out*n[2]
+				next[v] = voxel.Vec{
+					p[0] + (0.5*(x-nx) + f2*nx + push*n[0]),
+					p[1] + (0.5*(y-ny) + f2*ny + push*n[1]),
+					p[2] + (0.5*(z-nz) + f2*nz + push*n[2]),
+				}
 			}
-			return t
-		}) / float64(nv)
-		copy(m.vert, next)
+		})
+		m.vert, next = next, m.vert
 	}
-	return moved
 }
 
 // meanEdge returns the mean over vertices of the mean length of the edges there
@@ -126,8 +129,8 @@ func (m *mesh) meanEdge(workers int) float64 {
 	}) / float64(len(m.vert))
 }
 
-// pull returns f3 at a vertex: positive to move outwards.
-func (s *steer) pull(p, n voxel.Vec, inv voxel.Affine) float64 {
+// pull returns f3 at a vertex p with normal n: positive to move outwards.
+func (s *steer) pull(p, n *voxel.Vec) float64 {
 	fraction := s.fraction
 	if s.prior != nil {
 		d := s.prior.at(p) / s.band
@@ -139,39 +142,43 @@ func (s *steer) pull(p, n voxel.Vec, inv voxel.Affine) float64 {
 		}
 		fraction += priorSlope * d
 	}
-	q := inv.Map(p)
-	g := &s.img.Grid
+	q := s.inv.Map(*p)
+	dim := &s.img.Dim
 	var step voxel.Vec // one mm inwards, in voxels
 	for a := range 3 {
-		step[a] = -(inv[a][0]*n[0] + inv[a][1]*n[1] + inv[a][2]*n[2])
-		if q[a] < -0.5 || q[a] > float64(g.Dim[a])-0.5 {
+		step[a] = -(s.inv[a][0]*n[0] + s.inv[a][1]*n[1] + s.inv[a][2]*n[2])
+		if q[a] < -0.5 || q[a] > float64(dim[a])-0.5 {
 			return 0
 		}
 	}
-	darkest, brightest := s.lim.median, s.lim.head
+	data := s.img.Data
+	nx, ny := dim[0], dim[1]
+	endX, endY, endZ := float64(dim[0]), float64(dim[1]), float64(dim[2])
+	qx, qy, qz := q[0], q[1], q[2]
+	sx, sy, sz := step[0], step[1], step[2]
+	low, median := s.lim.low, s.lim.median
+	darkest, brightest := median, s.lim.head
 	for d := 1.0; d <= s.depth; d += s.pace {
-		i := int(math.Floor(q[0] + d*step[0] + 0.5))
-		j := int(math.Floor(q[1] + d*step[1] + 0.5))
-		k := int(math.Floor(q[2] + d*step[2] + 0.5))
-		if !g.Inside(i, j, k) {
+		x, y, z := qx+d*sx+0.5, qy+d*sy+0.5, qz+d*sz+0.5
+		if !(x >= 0 && y >= 0 && z >= 0 && x < endX && y < endY && z < endZ) {
 			continue
 		}
-		x := float64(s.img.Data[g.Index(i, j, k)])
-		if x < darkest {
-			darkest = x
+		value := float64(data[int(x)+nx*(int(y)+ny*int(z))])
+		if value < darkest {
+			darkest = value
 		}
-		if x > brightest && d <= s.reach {
-			brightest = x
+		if value > brightest && d <= s.reach {
+			brightest = value
 		}
-		if darkest <= s.lim.low && d >= s.reach { // nothing below can change either
+		if darkest <= low && (d >= s.reach || brightest >= median) { // nothing below can change either
 			break
 		}
 	}
-	darkest = max(darkest, s.lim.low)
-	brightest = max(min(brightest, s.lim.median), s.lim.low+s.floor*(s.lim.median-s.lim.low))
-	span := brightest - s.lim.low
+	darkest = max(darkest, low)
+	brightest = max(min(brightest, median), low+s.floor*(median-low))
+	span := brightest - low
 	if !(span > 0) {
 		return -1
 	}
-	return max(-1, min(1, 2*(darkest-s.lim.low-fraction*span)/span))
+	return max(-1, min(1, 2*(darkest-low-fraction*span)/span))
 }

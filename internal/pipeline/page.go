@@ -51,6 +51,9 @@ func (s *scan) forReport() pageScan {
 	v.Summary = scanSentence(o)
 	v.Motion = s.motionTraces()
 	for _, p := range r.Pairs {
+		if len(r.Pairs) < 2 {
+			break
+		}
 		pair := report.Pair{Mean: p.Mean, Outlier: !p.Used || p.Reason != "", Reason: p.Reason}
 		if len(r.Delays) > 1 {
 			pair.PLD = r.Delays[p.Delay].PLD
@@ -195,16 +198,17 @@ func (s *scan) measures() []measure {
 	level := "check M0 and its scale, the delays and the labelling duration"
 	outlines := "look at the tissue outlines on the scan: registration or segmentation may be off"
 	moving := "look at the motion trace and the ΔM map"
+	still := s.stillWhy // why there is no motion to tell
 	return []measure{
 		{gm, []string{"cbf-in-thousands", "cbf-high", "cbf-low", "negative", "no-perfusion", "no-signal", "swapped"}, level},
 		{wm, []string{"cbf-in-thousands", "cbf-high", "cbf-low", "negative", "no-perfusion", "no-signal", "swapped"}, level},
 		{report.Metric{Name: "GM/WM ratio", Value: q.Ratio, Low: 1.3, High: 5, Note: "grey matter has two to four times the flow of white; large voxels and blurring bring the ratio down"}, []string{"grey-not-above-white"}, outlines},
 		{report.Metric{Name: "QEI", Value: q.QEI, Low: 0.5, High: nan, Key: true, Note: "quality evaluation index, 0 to 1 (Dolui et al. 2024)"}, []string{"qei-low"}, "look at the CBF map before using it: scans below 0.5 are seldom rated acceptable by eye"},
 		{report.Metric{Name: "Spatial CoV", Value: q.SpatialCoV, Low: nan, High: 0.8, Key: true, Note: "standard deviation over mean in grey matter; high with late arrival or noise"}, []string{"scov-high"}, "look for bright vessels and cold watersheds: label may not have arrived by readout"},
-		{report.Metric{Name: "tSNR", Value: q.TSNR, Low: nan, High: nan, Note: "mean ΔM over its scatter from pair to pair, median of grey matter"}, nil, ""},
+		{report.Metric{Name: "tSNR", Value: q.TSNR, Low: nan, High: nan, Note: "mean ΔM over its scatter from pair to pair, median of grey matter; needs several pairs"}, nil, ""},
 		{report.Metric{Name: "Negative grey matter", Value: 100 * q.NegativeFraction, Unit: "%", Low: nan, High: 10}, []string{"many-negative"}, "look at the ΔM map for noise and motion"},
-		{report.Metric{Name: "FD, mean", Value: q.FDMean, Unit: "mm", Low: nan, High: 0.5, Key: true}, nil, moving},
-		{report.Metric{Name: "FD, largest", Value: q.FDMax, Unit: "mm", Low: nan, High: 3}, nil, moving},
+		{report.Metric{Name: "FD, mean", Value: q.FDMean, Unit: "mm", Low: nan, High: 0.5, Key: s.moved, Note: still}, nil, moving},
+		{report.Metric{Name: "FD, largest", Value: q.FDMax, Unit: "mm", Low: nan, High: 3, Note: still}, nil, moving},
 	}
 }
 
