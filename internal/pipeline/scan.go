@@ -146,6 +146,9 @@ func (s *scan) realign() error {
 	s.series = still
 	st := StepResult{Step: "motion correction, rigid", OK: true, Detail: fmt.Sprintf("framewise displacement %.2f mm on average, %.2f mm at most", m.FDMean, m.FDMax),
 		Values: map[string]Number{"fd_mean": Number(m.FDMean), "fd_max": Number(m.FDMax)}}
+	if n := len(m.Removed); n > 0 {
+		st.Detail += fmt.Sprintf("; a displacement that followed the contrast of the volumes, not the head, was removed from %d of their kinds (Wang 2012)", n)
+	}
 	for v, why := range m.Failed {
 		if why != "" {
 			st.OK = false
