@@ -53,6 +53,8 @@ const (
 	WhiteT1             = "WhiteMatterT1"                   // T1wm
 	GreyTransit         = "GreyMatterTransitTime"           // Δt of grey matter where it is not fitted
 	WhiteTransit        = "WhiteMatterTransitTime"          // Δt of white matter where it is not fitted
+	TransitPrior        = "TransitTimePrior"                // mean of the prior of Δt where it is fitted
+	TransitPriorSD      = "TransitTimePriorSD"              // its standard deviation
 	M0T1                = "M0T1"                            // T1 for the recovery of M0
 	BolusDuration       = "BolusDuration"                   // τ of PASL without bolus cut-off
 	M0Scale             = "M0Scale"                         // factor applied to M0
@@ -69,7 +71,7 @@ const (
 
 // ConstantNames lists every name that [Options].Set accepts.
 var ConstantNames = []string{BloodT1, Partition, Efficiency, SuppressionPerPulse, GreyT1, WhiteT1,
-	GreyTransit, WhiteTransit, M0T1, BolusDuration, M0Scale, GESaturation, GEReceiveScale, Averages}
+	GreyTransit, WhiteTransit, TransitPrior, TransitPriorSD, M0T1, BolusDuration, M0Scale, GESaturation, GEReceiveScale, Averages}
 
 // Sources of the defaults.
 const (
@@ -112,12 +114,12 @@ func lookupField(tesla float64) (field, bool) {
 }
 
 // constants lists the constants that model m needs for protocol p, with
-// values from set (the user), the sidecar, or defaults, in that order of
-// precedence. A name in set that no model has, or a value that cannot be, is
+// values from opt.Set (the user), the sidecar, or defaults, in that order of
+// precedence. A name in opt.Set that no model has, or a value that cannot be, is
 // an error; one that this model does not use is a warning.
-func constants(p *Protocol, m Model, set map[string]float64, l *diag.List) Constants {
+func constants(p *Protocol, m Model, opt Options, l *diag.List) Constants {
 	var out Constants
-	ge := m == ModelGE
+	set, ge := opt.Set, p.GEProduct
 	add := func(name, symbol, unit string, value float64, source string) {
 		c := Constant{Name: name, Symbol: symbol, Value: value, Unit: unit, Source: source, From: "default"}
 		if v, ok := set[name]; ok {
@@ -150,13 +152,21 @@ func constants(p *Protocol, m Model, set map[string]float64, l *diag.List) Const
 		alpha, src = 0.8, srcDai
 	}
 	add(Efficiency, "α", "1", alpha, src)
+	total := false
 	if c := &out[len(out)-1]; c.From == "default" && p.LabelingEfficiency.Given {
 		c.Value, c.Source, c.From = p.LabelingEfficiency.Value, p.LabelingEfficiency.File, "sidecar"
 		if p.LabelingEfficiency.File == "--set" {
 			c.From = "user"
 		}
+		if total = p.totalEfficiency(); total {
+			c.Source += " (taken with the loss to suppression in it)"
+		}
 	}
 	switch {
+	case total:
+		if _, ok := set[SuppressionPerPulse]; ok {
+			add(SuppressionPerPulse, "αbs", "1", 1, "")
+		}
 	case ge:
 		add(SuppressionPerPulse, "αbs", "1", 0.75, srcGarcia+" (all pulses together)")
 	case p.BackgroundSuppression && p.SuppressionPulses > 0:
@@ -171,6 +181,13 @@ func constants(p *Protocol, m Model, set map[string]float64, l *diag.List) Const
 			grey, white := defaultTransit(p.Labelling)
 			add(GreyTransit, "Δt", "s", grey, srcChappell)
 			add(WhiteTransit, "Δt", "s", white, srcChappell)
+		} else if sd := orDefault(opt.ATTPriorSD, 1); sd > 0 {
+			grey, _ := defaultTransit(p.Labelling)
+			add(TransitPrior, "Δt₀", "s", grey, srcChappell)
+			add(TransitPriorSD, "σΔt", "s", sd, srcChappell)
+			if c := &out[len(out)-1]; opt.ATTPriorSD > 0 && c.From == "default" {
+				c.Source, c.From = "given by the user", "user"
+			}
 		}
 	}
 	if p.Labelling == PASL && !p.BolusCutOff {
@@ -260,9 +277,9 @@ func checkConstants(p *Protocol, used Constants, set map[string]float64, l *diag
 			hi = 1
 		case Partition:
 			hi = 2
-		case GreyTransit, WhiteTransit:
+		case GreyTransit, WhiteTransit, TransitPrior:
 			lo, hi = -1e-9, mostTime
-		case BolusDuration, GESaturation:
+		case BolusDuration, GESaturation, TransitPriorSD:
 			hi = mostTime
 		}
 		if !(c.Value > lo && c.Value <= hi) && !math.IsNaN(c.Value) || math.IsNaN(c.Value) && c.From != "default" {

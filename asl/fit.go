@@ -59,6 +59,7 @@ type estimate struct {
 	f, att     float64 // [mL/g/s], [s]
 	seF, seATT float64 // standard errors; NaN if they cannot be told
 	bound      bool    // att lies at an end of its range
+	near       bool    // att lies within nearBound of one
 }
 
 // fitter finds flow and transit time from several delays by least squares
@@ -67,13 +68,20 @@ type estimate struct {
 // to see every minimum, then by golden section and Gauss-Newton steps. The
 // model has kinks where a readout passes the arrival of the bolus or its end,
 // which the section search does not mind.
+//
+// With a prior what is least is Σ n·(ȳ − model)² + σ²·((Δt − prior)/priorSD)²,
+// σ² being the variance of one difference: the mode of the posterior density
+// for normal noise. Without noise the prior has no weight.
 type fitter struct {
-	s      []sample
-	max    float64 // largest transit time [s]
-	fixed  float64 // flow assumed in T1′ [mL/g/s]; 0: the flow itself
-	gains  []float64
-	scores []float64
-	grids  map[gridKey][]float64
+	s       []sample
+	max     float64 // largest transit time [s]
+	fixed   float64 // flow assumed in T1′ [mL/g/s]; 0: the flow itself
+	prior   float64 // mean of the prior of the transit time [s]
+	priorSD float64 // its standard deviation [s]; 0: no prior
+	pull    float64 // σ²/priorSD², set by fit
+	gains   []float64
+	scores  []float64
+	grids   map[gridKey][]float64
 }
 
 // gridKey tells grids of shapes apart: within a chunk of voxels only T1t and
@@ -83,12 +91,19 @@ type gridKey struct{ t1, t float64 }
 
 const gridStep = 0.1 // [s]
 
+// nearBound is how near an end of its range a transit time counts as being at
+// it [s].
+const nearBound = 0.05
+
 // unidentified is the smallest 1 − ρ², ρ being the correlation of flow and
 // transit time, at which the data are taken to tell them apart.
 const unidentified = 1e-4
 
+// cost returns the prior's share of what is minimised.
+func (q *fitter) cost(att float64) float64 { return q.pull * (att - q.prior) * (att - q.prior) }
+
 // project returns the best flow for a transit time and relaxation rates at
-// flow f0, and the explained sum of squares.
+// flow f0, and the explained sum of squares less the cost of the prior.
 func (q *fitter) project(att, f0 float64) (f, explained float64) {
 	var yg, gg float64
 	for i := range q.s {
@@ -98,9 +113,9 @@ func (q *fitter) project(att, f0 float64) (f, explained float64) {
 		gg += s.n * g * g
 	}
 	if !(gg > 0) {
-		return 0, 0
+		return 0, -q.cost(att)
 	}
-	return yg / gg, yg * yg / gg
+	return yg / gg, yg*yg/gg - q.cost(att)
 }
 
 // settle is project with the relaxation rates brought in line with the flow,
@@ -137,8 +152,28 @@ func (q *fitter) grid(cells int, step, typical float64) []float64 {
 
 // fit estimates flow and transit time. within is the sum of squares of single
 // differences about the means of their delays, as fractions of M0 squared, and
-// df its degrees of freedom. q.gains is set to df/dy of each delay.
+// df its degrees of freedom; they weight the prior. Without degrees of freedom
+// the residuals of a fit without prior do, and if it has none of those either
+// the prior is left out. q.gains is set to df/dy of each delay.
 func (q *fitter) fit(within float64, df int) estimate {
+	q.pull = 0
+	free := len(q.s) - 2
+	switch {
+	case !(q.priorSD > 0):
+	case df > 0:
+		q.pull = within / float64(df) / (q.priorSD * q.priorSD)
+	case free > 0:
+		e := q.search()
+		q.pull = q.jacobian(e.f, e.att) / float64(free) / (q.priorSD * q.priorSD)
+	}
+	best := q.search()
+	q.errors(&best, within, df)
+	return best
+}
+
+// search returns the flow and transit time at which the residual sum of
+// squares plus the cost of the prior is least.
+func (q *fitter) search() estimate {
 	typical := q.fixed
 	if typical == 0 {
 		typical = 50 * perfusionUnit
@@ -147,7 +182,7 @@ func (q *fitter) fit(within float64, df int) estimate {
 	step := q.max / float64(cells)
 	shapes := q.grid(cells, step, typical)
 	q.scores = q.scores[:0]
-	flow, top := 0.0, math.Inf(-1)
+	flow, top, most := 0.0, math.Inf(-1), 0.0
 	for c := range cells + 1 {
 		var yg, gg float64
 		for i, g := range shapes[c*len(q.s) : (c+1)*len(q.s)] {
@@ -155,13 +190,15 @@ func (q *fitter) fit(within float64, df int) estimate {
 			yg += w * q.s[i].y
 			gg += w * g
 		}
-		e := 0.0
+		e, f := -q.cost(float64(c)*step), 0.0
 		if gg > 0 {
-			e = yg * yg / gg
+			e += yg * yg / gg
+			f = yg / gg
+			most = math.Max(most, yg*f)
 		}
 		q.scores = append(q.scores, e)
 		if e > top {
-			flow, top = yg/gg, e
+			flow, top = f, e
 		}
 	}
 	if q.fixed == 0 {
@@ -191,7 +228,7 @@ func (q *fitter) fit(within float64, df int) estimate {
 	var best estimate
 	score := math.Inf(-1)
 	for _, c := range []int{first, second} {
-		if c < 0 || q.scores[c] < 0.97*q.scores[first] {
+		if c < 0 || q.scores[c] < q.scores[first]-0.03*most {
 			continue // a much lower peak does not overtake
 		}
 		att := float64(c) * step
@@ -201,11 +238,10 @@ func (q *fitter) fit(within float64, df int) estimate {
 		}
 	}
 	q.polish(&best)
-	q.errors(&best, within, df)
 	return best
 }
 
-// refine maximises the explained sum of squares in [lo, hi].
+// refine maximises what project returns in [lo, hi].
 func (q *fitter) refine(lo, hi, typical float64) (att, f, explained float64) {
 	const golden = 0.6180339887498949
 	a, b := lo, hi
@@ -256,8 +292,8 @@ func (q *fitter) jacobian(f, att float64) (rss float64) {
 	return rss
 }
 
-// normal returns the normal matrix and its right-hand side at the last
-// jacobian.
+// normal returns the normal matrix and its right-hand side, those of the prior
+// included, at the last jacobian.
 func (q *fitter) normal(f, att float64) (ff, fa, aa, rf, ra float64) {
 	for i := range q.s {
 		s := &q.s[i]
@@ -272,12 +308,12 @@ func (q *fitter) normal(f, att float64) (ff, fa, aa, rf, ra float64) {
 		rf += s.n * s.dydf * e
 		ra += s.n * s.dyda * e
 	}
-	return ff, fa, aa, rf, ra
+	return ff, fa, aa + q.pull, rf, ra - q.pull*(att-q.prior)
 }
 
-// polish takes Gauss-Newton steps while they lower the residuals.
+// polish takes Gauss-Newton steps while they lower what is minimised.
 func (q *fitter) polish(b *estimate) {
-	rss := q.jacobian(b.f, b.att)
+	rss := q.jacobian(b.f, b.att) + q.cost(b.att)
 	for range 8 {
 		ff, fa, aa, rf, ra := q.normal(b.f, b.att)
 		det := ff*aa - fa*fa
@@ -286,7 +322,7 @@ func (q *fitter) polish(b *estimate) {
 		}
 		f, att := b.f+(aa*rf-fa*ra)/det, b.att+(ff*ra-fa*rf)/det
 		att = math.Min(math.Max(att, 0), q.max)
-		next := q.jacobian(f, att)
+		next := q.jacobian(f, att) + q.cost(att)
 		if !(next < rss) {
 			q.jacobian(b.f, b.att)
 			return
@@ -297,75 +333,4 @@ func (q *fitter) polish(b *estimate) {
 			return
 		}
 	}
-}
-
-// errors sets the standard errors from the variance of one difference,
-// estimated from the scatter within delays and about the curve:
-//
-//	σ² = (Σ n·(ȳ − model)² + within)/(N − 2)
-//
-// That of the transit time is half the step at which the profile of the
-// residual sum of squares rises by 4 σ², found in a few steps from where the
-// Jacobian puts it: near a kink the derivative alone would be that of one
-// side. So ± 2 standard errors is close to the profile's 95 % interval. That
-// of flow adds to its error for a known transit time what the error of the
-// transit time makes of it along the profile.
-//
-// At a bound, and where every readout sees the whole bolus so that only decay
-// tells flow and transit time apart, the transit time is taken as known.
-func (q *fitter) errors(b *estimate, within float64, df int) {
-	rss := q.jacobian(b.f, b.att)
-	ff, fa, aa, _, _ := q.normal(b.f, b.att)
-	free := df + len(q.s) - 2
-	variance := math.NaN()
-	if free > 0 {
-		variance = (rss + within) / float64(free)
-	}
-	det := ff*aa - fa*fa
-	b.bound = b.att <= 0 || b.att >= q.max
-	q.gains = q.gains[:0]
-	if b.bound || !(det > unidentified*ff*aa) {
-		b.seF, b.seATT = math.Sqrt(variance/ff), math.NaN()
-		for i := range q.s {
-			q.gains = append(q.gains, q.s[i].n*q.s[i].dydf/ff)
-		}
-		return
-	}
-	for i := range q.s {
-		s := &q.s[i]
-		q.gains = append(q.gains, s.n*(aa*s.dydf-fa*s.dyda)/det)
-	}
-	b.seF, b.seATT = math.Sqrt(variance*aa/det), math.Sqrt(variance*ff/det)
-	if !(variance > 0) {
-		return
-	}
-	slope := -fa / ff
-	_, top := q.settle(b.att, b.f)
-	for range 2 {
-		h := math.Min(2*b.seATT, 0.8)
-		var rise, sides float64
-		lo, hi := b.f, b.f
-		at := [2]float64{math.Max(b.att-h, 0), math.Min(b.att+h, q.max)}
-		for side, a := range at {
-			step := math.Abs(a - b.att)
-			if step < h/2 {
-				continue // too near a bound to tell
-			}
-			f, e := q.settle(a, b.f)
-			rise += (top - e) * (h / step) * (h / step)
-			sides++
-			if side == 0 {
-				lo = f
-			} else {
-				hi = f
-			}
-		}
-		if sides == 0 || !(rise > 0) {
-			b.seATT = math.NaN()
-			return
-		}
-		slope = (hi - lo) / (at[1] - at[0])
-		b.seATT = h * math.Sqrt(variance*sides/rise)
-	}
-	b.seF = math.Sqrt(variance/ff + slope*slope*b.seATT*b.seATT)
 }

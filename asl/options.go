@@ -91,8 +91,9 @@ type Options struct {
 	M0Reach    float64 // how far M0 is extended into voxels below the floor [mm]; 0: 8, negative: not at all
 	M0EdgeTrim float64 // width of the rim of the mask whose M0 is replaced by extension from inside [mm]; 0: none
 
-	MaxATT  float64 // upper bound of fitted transit times [s]; 0: 3.5, and never beyond the last readout
-	Workers int     // 0: one per CPU. The result does not depend on it.
+	MaxATT     float64 // upper bound of fitted transit times [s]; 0: 3.5. Half the bolus must have arrived by the last readout too
+	ATTPriorSD float64 // standard deviation of the prior of fitted transit times [s]; 0: 1, negative: no prior. [TransitPriorSD] in Set goes before a positive one
+	Workers    int     // 0: one per CPU. The result does not depend on it.
 }
 
 func (o Options) outlierLimit() float64 { return orDefault(o.OutlierLimit, 3.5) }

@@ -322,7 +322,7 @@ func (r *reader) suppression(p *Protocol) {
 	n, ok := r.number("BackgroundSuppressionNumberPulses")
 	switch {
 	case !ok:
-		r.l.Warnf(r.sc.Path, "BackgroundSuppressionNumberPulses", "add it, or --set BackgroundSuppressionNumberPulses=2; with n pulses CBF rises by a factor of 1/0.95ⁿ",
+		r.l.Warnf(r.sc.Path, "BackgroundSuppressionNumberPulses", "look it up in the protocol and add it, or --set BackgroundSuppressionNumberPulses=VALUE; with n pulses CBF rises by a factor of 1/0.95ⁿ",
 			"is missing: no loss of label to background suppression is allowed for, so CBF reads low")
 	case n < 0 || n > 20 || n != math.Trunc(n):
 		r.l.Errorf(r.file("BackgroundSuppressionNumberPulses"), "BackgroundSuppressionNumberPulses", "write the number of pulses between labelling and readout", "%g is not a number of pulses", n)

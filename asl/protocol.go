@@ -86,6 +86,17 @@ func (p *Protocol) relative() bool {
 	return p.M0Type == "Absent" && (p.source() != bids.Control || p.BackgroundSuppression)
 }
 
+// vendorEfficiency is the labelling efficiency up to which a sidecar's is
+// taken as total on GE's product. The vendor's is 0.6 with suppression and 0.8
+// without; this lies below the latter by as much as labelling may fail.
+const vendorEfficiency = 0.65
+
+// totalEfficiency reports whether the sidecar's efficiency is taken to contain
+// the loss to background suppression.
+func (p *Protocol) totalEfficiency() bool {
+	return p.GEProduct && p.LabelingEfficiency.Given && p.LabelingEfficiency.Value <= vendorEfficiency
+}
+
 // Count returns the number of volumes of type v.
 func (p *Protocol) Count(v bids.VolumeType) int {
 	n := 0

@@ -58,7 +58,7 @@ type Result struct {
 	Pairs       []Pair
 	Volumes     Volumes
 	Notes       []string // what a reader must know, such as the direction in which the model errs
-	AtBound     int      // voxels whose fitted transit time lies at an end of its range
+	AtBound     int      // voxels whose fitted transit time lies within 0.05 s of an end of its range
 
 	gains [][]float32 // by delay: dCBF/dΔM of its mean, per voxel
 }
@@ -78,7 +78,7 @@ func Quantify(in Input, p Protocol, opt Options) (*Result, error) {
 	var l diag.List
 	model := chooseModel(&p, opt.Model, &l)
 	r := &Result{Model: model, Units: UnitsAbsolute, Pairing: opt.Pairing}
-	r.Constants = constants(&p, model, opt.Set, &l)
+	r.Constants = constants(&p, model, opt, &l)
 	if err := l.Err(); err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func (r *reader) missing(name, why, example string) {
 			"is missing: %s; there is %s, which is another field", why, other)
 		return
 	}
-	r.l.Errorf(r.sc.Path, name, "add it to the sidecar, or --set "+example, "is missing: %s", why)
+	r.l.Errorf(r.sc.Path, name, "look it up in the protocol and add it to the sidecar, or give it by --set "+name+"=VALUE (written like "+example+")", "is missing: %s", why)
 }
 
 // literal returns a field's value as --set takes it.

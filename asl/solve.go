@@ -21,7 +21,7 @@ type solver struct {
 	multi  bool
 	base   Kinetic // without T1t and Tau
 	delays []int   // those with used pairs
-	max    float64 // largest transit time [s]
+	half   float64 // transit time at which half the bolus has arrived by the last readout of the first slice [s]
 	fixed  float64 // flow in T1′ for relative perfusion [mL/g/s]
 }
 
@@ -48,7 +48,7 @@ func (s *solver) run() {
 	s.base = Kinetic{Labelling: s.p.Labelling, Alpha: c.Value(Efficiency), T1b: c.Value(BloodT1), Lambda: c.Value(Partition)}
 	if c.Has(SuppressionPerPulse) {
 		n := s.p.SuppressionPulses
-		if r.Model == ModelGE {
+		if s.p.GEProduct {
 			n = 1 // GE's value is for all pulses together
 		}
 		s.base.Alpha *= math.Pow(c.Value(SuppressionPerPulse), float64(n))
@@ -56,13 +56,10 @@ func (s *solver) run() {
 	if r.Calibration.Relative {
 		s.fixed = relativeFlow
 	}
-	s.max = s.opt.maxATT()
-	latest := 0.0
 	for _, d := range s.delays {
-		_, t := s.timing(d, 0)
-		latest = math.Max(latest, t)
+		k, t := s.timing(d, 0)
+		s.half = math.Max(s.half, t-k.Tau/2)
 	}
-	s.max = math.Min(s.max, latest-0.05)
 
 	bound := par.Sum(s.opt.Workers, g.Len(), 512, func(lo, hi int) float64 {
 		return s.chunk(lo, hi)
@@ -114,10 +111,13 @@ func (s *solver) tissue(n int) (t1, att float64) {
 	return t1, att
 }
 
-// chunk solves voxels [lo, hi) and returns how many transit times lie at a
+// chunk solves voxels [lo, hi) and returns how many transit times lie near a
 // bound.
 func (s *solver) chunk(lo, hi int) (bound float64) {
-	q := &fitter{max: s.max, fixed: s.fixed}
+	q := &fitter{fixed: s.fixed}
+	if c := s.r.Constants; c.Has(TransitPriorSD) {
+		q.prior, q.priorSD = c.Value(TransitPrior), c.Value(TransitPriorSD)
+	}
 	for n := lo; n < hi; n++ {
 		m0 := float64(s.r.M0.Data[n])
 		if !s.mask.In[n] || !(m0 > 0) {
@@ -162,7 +162,11 @@ func (s *solver) kineticVoxel(n int, m0, late float64) {
 }
 
 // fitVoxel fits flow and transit time in voxel n and reports whether the
-// latter is at a bound.
+// latter is near a bound.
+//
+// The upper bound is where half the bolus has arrived by the last readout.
+// Beyond, what little has arrived is multiplied by ever more, and noise with
+// it.
 func (s *solver) fitVoxel(q *fitter, n int, m0, late float64) bool {
 	t1, _ := s.tissue(n)
 	q.s = q.s[:0]
@@ -185,6 +189,7 @@ func (s *solver) fitVoxel(q *fitter, n int, m0, late float64) bool {
 	if s.df > 0 {
 		within = float64(s.variance[n]) * float64(s.df) / (m0 * m0)
 	}
+	q.max = math.Max(math.Min(s.opt.maxATT(), s.half+late), 2*nearBound)
 	e := q.fit(within, s.df)
 	r := s.r
 	r.CBF.Data[n] = float32(e.f / perfusionUnit)
@@ -194,5 +199,5 @@ func (s *solver) fitVoxel(q *fitter, n int, m0, late float64) bool {
 	for i, d := range s.delays {
 		r.gains[d][n] = float32(q.gains[i] / perfusionUnit / m0)
 	}
-	return e.bound
+	return e.near
 }

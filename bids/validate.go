@@ -77,7 +77,7 @@ func checkOverrides(overrides map[string]string) diag.List {
 		if near, ok := diag.Nearest(field, aslFields); ok {
 			l.Errorf(SetByUser, name, "write --set "+strings.TrimSuffix(name, field)+near+"="+overrides[name], "BIDS has no such field")
 		} else {
-			l.Warnf(SetByUser, name, "check the spelling", "BIDS has no such field for MRI")
+			l.Errorf(SetByUser, name, "check the spelling, or leave it out", "BIDS has no such field for MRI, so it would change nothing")
 		}
 	}
 	return l
@@ -238,7 +238,9 @@ func (c *checker) context() {
 // missing adds an error for a required field that is absent. why says what
 // depends on it. example is a value for the user to copy.
 func (c *checker) missing(m *Sidecar, field, why, example string) {
-	fix := "add \"" + field + "\": " + example + ", or give it by --set " + c.setName(m, field) + "=" + strings.Trim(example, "\"")
+	// The example shows how a value is written. It is kept apart from --set,
+	// so that nobody pastes it as if it were theirs.
+	fix := "look it up in the protocol and add \"" + field + "\" (written like " + example + "), or give it by --set " + c.setName(m, field) + "=VALUE"
 	if near, ok := m.Misspelt(field); ok {
 		v := show(m.Fields[near].Value)
 		fix = "if " + near + " (" + v + ") is meant, write it as " + field + " in the units of BIDS"

@@ -5,11 +5,12 @@ import (
 	"path/filepath"
 	"testing"
 
+	"phasl/internal/sharedtest"
 	"phasl/voxel"
 )
 
 func sharedPair(tb testing.TB, name string) (fixed, moving *voxel.Image, mask *voxel.Mask, want voxel.Affine) {
-	dir := filepath.Join(sharedDir(tb), "reference", "registration")
+	dir := sharedtest.Path(tb, "reference", "registration")
 	pair := readTruth(tb).Pairs[name]
 	fixed = readImage(tb, filepath.Join(dir, "fixed_t1.nii.gz"))
 	moving = readImage(tb, filepath.Join(dir, pair.Moving))
@@ -65,7 +66,7 @@ func TestSharedMotion(t *testing.T) {
 }
 
 func sharedMotion(tb testing.TB) (*voxel.Series, *voxel.Mask, []voxel.Affine) {
-	dir := filepath.Join(sharedDir(tb), "reference", "registration")
+	dir := sharedtest.Path(tb, "reference", "registration")
 	s := readSeries(tb, filepath.Join(dir, "motion_4d.nii.gz"))
 	mask := readImage(tb, filepath.Join(dir, "motion_mask.nii.gz")).Threshold(0)
 	var want []voxel.Affine
@@ -82,7 +83,7 @@ func TestRealStartsAgree(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads and registers whole heads")
 	}
-	dir := filepath.Join(sharedDir(t), "data", "asl", "sub-01")
+	dir := sharedtest.Path(t, "data", "asl", "sub-01")
 	m0 := readSeries(t, filepath.Join(dir, "perf", "sub-01_asl.nii.gz")).Image(0)
 	t1 := readImage(t, filepath.Join(dir, "anat", "sub-01_T1w.nii.gz"))
 	first := Rigid(m0, t1, Options{})
@@ -109,7 +110,7 @@ func TestRealTemplate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads and registers whole heads")
 	}
-	dir := filepath.Join(sharedDir(t), "data")
+	dir := sharedtest.Path(t, "data")
 	t1 := readImage(t, filepath.Join(dir, "asl", "sub-01", "anat", "sub-01_T1w.nii.gz"))
 	var got []Result
 	for _, name := range []string{"MNI152_T1_2mm.nii.gz", "MNI152_T1_2mm_brain.nii.gz"} {

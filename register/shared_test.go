@@ -1,76 +1,21 @@
 package register
 
 import (
-	"compress/gzip"
-	"encoding/binary"
 	"encoding/json"
-	"io"
-	"math"
 	"os"
-	"path/filepath"
 	"testing"
 
+	"phasl/internal/sharedtest"
+	"phasl/nifti"
 	"phasl/voxel"
 )
 
-// sharedDir returns the folder of shared data or skips.
-func sharedDir(tb testing.TB) string {
-	dir := os.Getenv("PHASL_SHARED")
-	if dir == "" {
-		dir = "../../shared"
-	}
-	if _, err := os.Stat(filepath.Join(dir, "reference", "registration")); err != nil {
-		tb.Skip("shared data not found; set PHASL_SHARED")
-	}
-	return dir
-}
-
-// readSeries reads a little-endian .nii.gz of uint8, int16 or float32 with an
-// sform, all that these tests meet.
+// readSeries reads a file of the shared data.
 func readSeries(tb testing.TB, path string) *voxel.Series {
 	tb.Helper()
-	f, err := os.Open(path)
+	s, _, err := nifti.ReadSeries(path)
 	if err != nil {
 		tb.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	le := binary.LittleEndian
-	float := func(at int) float64 { return float64(math.Float32frombits(le.Uint32(b[at:]))) }
-	s := &voxel.Series{}
-	for a := range 3 {
-		s.Dim[a] = int(le.Uint16(b[42+2*a:]))
-		for c := range 4 {
-			s.Affine[a][c] = float(280 + 16*a + 4*c)
-		}
-	}
-	nt := max(1, int(le.Uint16(b[48:])))
-	at := int(float(108))
-	for range nt {
-		v := make([]float32, s.Len())
-		for n := range v {
-			switch kind := le.Uint16(b[70:]); kind {
-			case 2:
-				v[n] = float32(b[at])
-				at++
-			case 4:
-				v[n] = float32(int16(le.Uint16(b[at:])))
-				at += 2
-			case 16:
-				v[n] = math.Float32frombits(le.Uint32(b[at:]))
-				at += 4
-			default:
-				tb.Fatalf("%s: data type %d", path, kind)
-			}
-		}
-		s.Vols = append(s.Vols, v)
 	}
 	return s
 }
@@ -89,7 +34,7 @@ type truth struct {
 }
 
 func readTruth(tb testing.TB) truth {
-	b, err := os.ReadFile(filepath.Join(sharedDir(tb), "reference", "registration", "truth.json"))
+	b, err := os.ReadFile(sharedtest.Path(tb, "reference", "registration", "truth.json"))
 	if err != nil {
 		tb.Fatal(err)
 	}

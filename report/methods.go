@@ -50,14 +50,23 @@ type Info struct {
 
 // Methods returns the methods section of a paper, in the past tense and with
 // the measured constants, and the references it cites, numbered in order of
-// first citation. It says only what info says was done.
-func Methods(info Info) ([]Paragraph, []Reference) {
+// first citation. It says only what the infos say was done. Several infos are
+// several kinds of scan; each has paragraphs of its own.
+func Methods(infos ...Info) ([]Paragraph, []Reference) {
 	w := &writer{}
-	w.acquisition(info)
-	w.preparation(info)
-	w.quantification(info)
-	w.space(info)
-	w.quality(info)
+	for i, info := range infos {
+		first := len(w.paragraphs)
+		w.acquisition(info)
+		w.preparation(info)
+		w.quantification(info)
+		w.space(info)
+		w.quality(info)
+		if len(infos) > 1 {
+			for k := range w.paragraphs[first:] {
+				w.paragraphs[first+k].Heading += fmt.Sprintf(" (scans of kind %d)", i+1)
+			}
+		}
+	}
 	return w.paragraphs, w.references
 }
 
@@ -314,7 +323,7 @@ func (w *writer) space(in Info) {
 		if strings.Contains(in.Template, "2009") {
 			tpl += w.cite("fonov2011")
 		}
-		tpl += " by " + kind + " transformation; all transformations were joined, and values interpolated once."
+		tpl += " by " + kind + " transformation; all transformations were joined, so that the CBF map was resampled once, by linear interpolation."
 	}
 	var regions string
 	if in.Atlas != "" {
@@ -328,7 +337,7 @@ func (w *writer) space(in Info) {
 		if in.Coverage > 0 {
 			regions += "; regions of which less than " + percent(in.Coverage) + " lay inside the brain mask have no value"
 		}
-		regions += ". Global CBF is the mean over grey matter of the same scan, relative CBF the quotient of regional and global CBF."
+		regions += ". Global CBF is the mean over grey matter of the same scan, relative CBF the regional mean divided by it."
 	}
 	w.paragraph("Registration and regions", anat, tissue, tpl, regions)
 }

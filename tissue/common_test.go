@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"phasl/nifti"
@@ -130,6 +131,10 @@ func drawHead(g voxel.Grid, n int) *phantom {
 	h.brainML = volumeML(h.brain)
 	return h
 }
+
+// fineHead is the phantom at 2.5 mm, eight points to a voxel, drawn once. Tests
+// must not change it.
+var fineHead = sync.OnceValue(func() *phantom { return drawHead(headGrid(2.5), 2) })
 
 // headGrid covers the phantom with voxels of mm millimetres, the neck included.
 func headGrid(mm float64) voxel.Grid {

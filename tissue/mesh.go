@@ -152,19 +152,24 @@ func (m *mesh) mask(g voxel.Grid) *voxel.Mask {
 // normals fills dst with the unit outward normal at each vertex: the sum of
 // the normals of the faces around it, weighted by their areas.
 func (m *mesh) normals(dst, scratch []voxel.Vec, workers int) {
+	// Written out by coordinates for speed; see deform.
 	par.Ranges(workers, len(m.face), 1024, func(lo, hi int) {
 		for n := lo; n < hi; n++ {
-			f := m.face[n]
-			scratch[n] = cross(sub(m.vert[f[1]], m.vert[f[0]]), sub(m.vert[f[2]], m.vert[f[0]]))
+			f := &m.face[n]
+			p, q, r := &m.vert[f[0]], &m.vert[f[1]], &m.vert[f[2]]
+			ax, ay, az := q[0]-p[0], q[1]-p[1], q[2]-p[2]
+			bx, by, bz := r[0]-p[0], r[1]-p[1], r[2]-p[2]
+			scratch[n] = voxel.Vec{ay*bz - az*by, az*bx - ax*bz, ax*by - ay*bx}
 		}
 	})
 	par.Ranges(workers, len(m.vert), 512, func(lo, hi int) {
 		for v := lo; v < hi; v++ {
-			var s voxel.Vec
+			var x, y, z float64
 			for _, f := range m.faces[v] {
-				s = add(s, scratch[f])
+				c := &scratch[f]
+				x, y, z = x+c[0], y+c[1], z+c[2]
 			}
-			dst[v] = unit(s)
+			dst[v] = unit(voxel.Vec{x, y, z})
 		}
 	})
 }

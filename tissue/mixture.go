@@ -51,8 +51,9 @@ func (m *mixture) table() *densityTable {
 	lo := m.mean[csf] - 4*math.Sqrt(m.variance[csf])
 	hi := m.mean[wm] + 4*math.Sqrt(m.variance[wm])
 	t := &densityTable{lo: lo, scale: tableSize / (hi - lo)}
+	c := m.components()
 	for n := range t.row {
-		t.row[n] = m.at(lo + (hi-lo)*float64(n)/tableSize)
+		t.row[n] = c.at(lo + (hi-lo)*float64(n)/tableSize)
 	}
 	return t
 }
@@ -71,23 +72,41 @@ func (t *densityTable) at(y float64, out *densities) {
 	}
 }
 
+// components are the Gaussians a mixture is made of: the pure tissues and, for
+// each mixed class, one for each step of the mixing fraction.
+type components struct {
+	pure  [3]gaussian
+	mixed [2][mixSteps]gaussian
+}
+
+func (m *mixture) components() *components {
+	var c components
+	for t := range 3 {
+		c.pure[t] = newGaussian(m.mean[t], m.variance[t])
+	}
+	for a := range 2 {
+		for k := range mixSteps {
+			t := (float64(k) + 0.5) / mixSteps
+			// Within a step the mixing fraction still varies uniformly.
+			w := (m.mean[a+1] - m.mean[a]) / mixSteps
+			c.mixed[a][k] = newGaussian((1-t)*m.mean[a]+t*m.mean[a+1], (1-t)*m.variance[a]+t*m.variance[a+1]+w*w/12)
+		}
+	}
+	return &c
+}
+
 // at returns the densities at corrected intensity y.
-func (m *mixture) at(y float64) densities {
+func (c *components) at(y float64) densities {
 	var out densities
-	for c := range 3 {
-		out.d[pureClass[c]] = gauss(y-m.mean[c], m.variance[c])
+	for t := range 3 {
+		out.d[pureClass[t]] = c.pure[t].at(y)
 	}
 	for a := range 2 {
 		var s, sf float64
 		for k := range mixSteps {
-			t := (float64(k) + 0.5) / mixSteps
-			mu := (1-t)*m.mean[a] + t*m.mean[a+1]
-			// Within a step the mixing fraction still varies uniformly.
-			w := (m.mean[a+1] - m.mean[a]) / mixSteps
-			v := (1-t)*m.variance[a] + t*m.variance[a+1] + w*w/12
-			g := gauss(y-mu, v)
+			g := c.mixed[a][k].at(y)
 			s += g
-			sf += g * t
+			sf += g * (float64(k) + 0.5) / mixSteps
 		}
 		out.d[2*a+1] = s / mixSteps
 		out.f[a] = 0.5
@@ -98,8 +117,15 @@ func (m *mixture) at(y float64) densities {
 	return out
 }
 
-func gauss(d, v float64) float64 {
-	return math.Exp(-d*d/(2*v)) / math.Sqrt(2*math.Pi*v)
+type gaussian struct{ mean, twoVar, norm float64 }
+
+func newGaussian(mean, variance float64) gaussian {
+	return gaussian{mean, 2 * variance, math.Sqrt(2 * math.Pi * variance)}
+}
+
+func (g *gaussian) at(y float64) float64 {
+	d := y - g.mean
+	return math.Exp(-d*d/g.twoVar) / g.norm
 }
 
 // startMixtures returns mixtures to start from, the first from the three groups
@@ -189,7 +215,7 @@ func startMixtures(y []float64) []mixture {
 // density of the raw intensity: that of the corrected one, over the field.
 // Fits of one sample compare by it.
 func (e *estimation) logLikelihood() float64 {
-	table := e.mix.table()
+	table := e.table()
 	return par.Sum(e.workers, len(e.y), pieceSize, func(lo, hi int) float64 {
 		s := 0.0
 		var d densities
@@ -215,6 +241,19 @@ type estimation struct {
 	basis   []float32 // the field's terms at each
 	prior   [][3]float32
 	workers int
+
+	// The densities last asked for and whose they are; see table.
+	lookup   *densityTable
+	lookupOf mixture
+}
+
+// table returns the densities of the mixture. Field and mixture are updated
+// from the same ones, and in a small image they are most of the work.
+func (e *estimation) table() *densityTable {
+	if e.lookup == nil || e.lookupOf != e.mix {
+		e.lookup, e.lookupOf = e.mix.table(), e.mix
+	}
+	return e.lookup
 }
 
 func newEstimation(m mixture, field *polynomial, b *brainVoxels, sample []int32, prior [][3]float32, y []float64, g voxel.Grid, workers int) *estimation {
@@ -254,7 +293,7 @@ func (m *mixture) limitSpread() {
 // told; if a distance between means shrinks to less than 0.6 of what it was,
 // those rounds are dropped and sharpen reports false. It returns their number.
 func (e *estimation) sharpen(y []float64) (int, bool) {
-	table := e.mix.table()
+	table := e.table()
 	type sums struct{ n, s, q [3]float64 }
 	parts := make([]sums, (len(y)+pieceSize-1)/pieceSize)
 	par.Ranges(e.workers, len(y), pieceSize, func(lo, hi int) {
@@ -345,7 +384,7 @@ func (e *estimation) updateMixture() {
 	}
 	parts := make([]sums, (len(e.y)+pieceSize-1)/pieceSize)
 	ref := e.mix.mean // squares about the old means lose no digits
-	table := e.mix.table()
+	table := e.table()
 	par.Ranges(e.workers, len(e.y), pieceSize, func(lo, hi int) {
 		t := &parts[lo/pieceSize]
 		var d densities
@@ -464,7 +503,7 @@ func (e *estimation) updateField() float64 {
 	pieces := (len(e.y) + pieceSize - 1) / pieceSize
 	normal := make([][]float64, pieces)
 	rhs := make([][]float64, pieces)
-	table := e.mix.table()
+	table := e.table()
 	par.Ranges(e.workers, len(e.y), pieceSize, func(lo, hi int) {
 		a, b := make([]float64, n*n), make([]float64, n)
 		x := make([]float64, n)
@@ -497,9 +536,9 @@ func (e *estimation) updateField() float64 {
 			for u := range n {
 				wx := w * x[u]
 				b[u] += wx * r
-				row := a[u*n : u*n+n]
-				for v := u; v < n; v++ {
-					row[v] += wx * x[v]
+				row := a[u*n+u : u*n+n]
+				for v, xv := range x[u:] {
+					row[v] += wx * xv
 				}
 			}
 		}
@@ -527,10 +566,12 @@ func (e *estimation) applyField() float64 {
 	sum := par.Sum(e.workers, len(e.y), pieceSize, func(lo, hi int) float64 {
 		s := 0.0
 		for i := lo; i < hi; i++ {
+			b := 0.0
 			for t, v := range e.basis[i*terms : (i+1)*terms] {
-				next[i] += e.field.coef[t] * float64(v)
+				b += e.field.coef[t] * float64(v)
 			}
-			s += next[i]
+			next[i] = b
+			s += b
 		}
 		return s
 	})

@@ -47,6 +47,10 @@ type steer struct {
 	inv  voxel.Affine // world to voxels of img
 }
 
+// maxProbes bounds the points looked at below a vertex: depths are at most 20 mm
+// and steps at least 1 mm.
+const maxProbes = 20
+
 // priorSlope is by how much the threshold rises from the prior's surface to the
 // outer edge of the band, and falls to the inner one.
 const priorSlope = 0.35
@@ -157,21 +161,29 @@ func (s *steer) pull(p, n *voxel.Vec) float64 {
 	qx, qy, qz := q[0], q[1], q[2]
 	sx, sy, sz := step[0], step[1], step[2]
 	low, median := s.lim.low, s.lim.median
-	darkest, brightest := median, s.lim.head
+	// All values are fetched before any is looked at: a branch on each would wait
+	// for memory as many times.
+	var value [maxProbes]float32
+	count, bright := 0, 0 // values within the depth, and those within the reach
 	for d := 1.0; d <= s.depth; d += s.pace {
 		x, y, z := qx+d*sx+0.5, qy+d*sy+0.5, qz+d*sz+0.5
 		if !(x >= 0 && y >= 0 && z >= 0 && x < endX && y < endY && z < endZ) {
 			continue
 		}
-		value := float64(data[int(x)+nx*(int(y)+ny*int(z))])
+		value[count] = data[int(x)+nx*(int(y)+ny*int(z))]
+		count++
+		if d <= s.reach {
+			bright = count
+		}
+	}
+	darkest, brightest := median, s.lim.head
+	for n, v := range value[:count] {
+		value := float64(v)
 		if value < darkest {
 			darkest = value
 		}
-		if value > brightest && d <= s.reach {
+		if value > brightest && n < bright {
 			brightest = value
-		}
-		if darkest <= low && (d >= s.reach || brightest >= median) { // nothing below can change either
-			break
 		}
 	}
 	darkest = max(darkest, low)

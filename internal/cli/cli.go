@@ -140,11 +140,20 @@ func plural(n int, one, many string) string {
 	return many
 }
 
-// Version returns the version of the module the binary was built from, or
-// "devel" when it was built from a working tree without one.
+// Version returns the version of the module the binary was built from, or,
+// when it was built from a working tree, "devel" with the commit.
 func Version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return "devel-" + s.Value[:min(12, len(s.Value))]
+		}
 	}
 	return "devel"
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"phasl/internal/pipeline"
 )
 
@@ -10,19 +12,34 @@ type analysisFlags struct {
 	Model    string             `enum:"auto,whitepaper,kinetic,ge" default:"auto" group:"Perfusion" help:"Model: auto (kinetic for several delays, the vendor's equation for GE product scans, white paper otherwise), whitepaper, kinetic, ge."`
 	Set      []string           `name:"set" placeholder:"FIELD=VALUE" sep:"none" group:"Perfusion" help:"Give a BIDS field that the sidecars lack or have wrong, e.g. LabelingDuration=1.8 (repeatable). The report says so."`
 	Constant map[string]float64 `name:"constant" placeholder:"NAME=VALUE" mapsep:"none" group:"Perfusion" help:"Set a constant of the model, e.g. BloodT1=1.65 (repeatable); an unknown name prints them all."`
-	M0Scale  float64            `name:"m0-scale" placeholder:"X" group:"Perfusion" help:"Factor applied to M0 before division; for GE product scans it replaces 32 x NEX."`
-	RawM0    bool               `name:"raw-m0" group:"Perfusion" help:"Divide by M0 voxel by voxel as it is, without smoothing it."`
+	M0Scale  *float64           `name:"m0-scale" placeholder:"X" group:"Perfusion" help:"Factor applied to M0 before division; for GE product scans it replaces 32 x NEX."`
+	RawM0    bool               `name:"raw-m0" group:"Perfusion" help:"Divide by M0 in every voxel, also where it is too low to be trusted (below 0.2 of its median), instead of extending it from the neighbours there."`
 	Motion   string             `enum:"correct,off" default:"correct" group:"Perfusion" help:"Head motion within the series: correct, off."`
 	Outliers string             `enum:"exclude,keep" default:"exclude" group:"Perfusion" help:"What to do with pairs found to be outliers: exclude, keep (and only flag)."`
 	Seed     uint64             `default:"1" group:"Running" help:"Seed of everything random."`
 	Workers  int                `default:"0" group:"Running" help:"Threads; 0: one per CPU. Does not change the result."`
 }
 
+// check refuses numbers that make no sense.
+func (f analysisFlags) check() error {
+	if f.M0Scale != nil && !(*f.M0Scale > 0) {
+		return fmt.Errorf("--m0-scale=%g: give a positive factor", *f.M0Scale)
+	}
+	if f.Workers < 0 {
+		return fmt.Errorf("--workers=%d: give a number of threads, or 0 for one per CPU", f.Workers)
+	}
+	return nil
+}
+
 func (f analysisFlags) settings() pipeline.Settings {
-	return pipeline.Settings{
-		Model: f.Model, Overrides: f.Set, Constants: f.Constant, M0Scale: f.M0Scale, RawM0: f.RawM0,
+	s := pipeline.Settings{
+		Model: f.Model, Overrides: f.Set, Constants: f.Constant, RawM0: f.RawM0,
 		KeepOutliers: f.Outliers == "keep", NoMotion: f.Motion == "off", Seed: f.Seed, Workers: f.Workers,
 	}
+	if f.M0Scale != nil {
+		s.M0Scale = *f.M0Scale
+	}
+	return s
 }
 
 // spaceFlags say where standard space is.
@@ -34,6 +51,14 @@ type spaceFlags struct {
 	Labels       string   `type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Label table of the atlas (_dseg.tsv); found beside it if named so."`
 	Region       []string `placeholder:"NAME=A+B" sep:"none" group:"Standard space" help:"Join atlas labels to a region, e.g. sgACC=ACC_sub_L+ACC_sub_R (repeatable)."`
 	MinCoverage  float64  `default:"0.5" group:"Standard space" help:"Share of a region that must have been scanned for its value to count."`
+}
+
+// check refuses numbers that make no sense.
+func (f spaceFlags) check() error {
+	if !(f.MinCoverage >= 0 && f.MinCoverage <= 1) {
+		return fmt.Errorf("--min-coverage=%g: give a share between 0 and 1", f.MinCoverage)
+	}
+	return nil
 }
 
 func (f spaceFlags) standard() pipeline.Standard {

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"phasl/internal/pipeline"
 )
@@ -26,6 +28,11 @@ Example:
   phasl quantify --asl sub-01/perf/sub-01_asl.nii.gz --out cbf --json cbf/result.json
 
 ` + exitCodesHelp
+}
+
+// Validate refuses flags that make no sense; kong calls it.
+func (c *quantifyCmd) Validate() error {
+	return cmp.Or(c.analysisFlags.check(), c.spaceFlags.check())
 }
 
 // Run processes the scan and prints a summary.
@@ -63,7 +70,8 @@ func summariseScan(w io.Writer, r *pipeline.ScanResult) {
 		{"FD mean, max", num(q.FDMean, 2) + ", " + num(q.FDMax, 2) + " mm"},
 	})
 	for _, c := range r.ConstantDetails {
-		fmt.Fprintf(w, "  %-32s %-6s %g %s  (%s; %s)\n", c.Name, c.Symbol, c.Value, c.Unit, c.From, c.Source)
+		value := strings.TrimSpace(fmt.Sprintf("%g %s", c.Value, strings.TrimPrefix(c.Unit, "1")))
+		fmt.Fprintf(w, "  %-32s %-6s %s  (%s; %s)\n", c.Name, c.Symbol, value, c.From, c.Source)
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintln(w, n)

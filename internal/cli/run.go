@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -37,6 +38,11 @@ Example:
       --template tpl-MNI152NLin6Asym_T1w.nii.gz --atlas atlas-AAL3_dseg.nii.gz
 
 ` + exitCodesHelp
+}
+
+// Validate refuses flags that make no sense; kong calls it.
+func (c *runCmd) Validate() error {
+	return cmp.Or(c.analysisFlags.check(), c.spaceFlags.check())
 }
 
 // Run processes the dataset and prints a summary.

@@ -44,7 +44,7 @@ func readAnatomy(path, file string, s *space, set Settings, step func(string)) (
 	if s != nil && !s.bare {
 		step("register the T1w image to the template")
 		r := register.Affine(s.t1, t1, opt)
-		if r.OK() {
+		if distrust(&r); r.OK() {
 			// The template's mask, pulled onto the T1w image.
 			prior = voxel.Resample(s.brain.Image(), t1.Grid, r.Transform.Inverse(), voxel.Linear, set.Workers)
 			near := opt
@@ -64,7 +64,9 @@ func readAnatomy(path, file string, s *space, set Settings, step func(string)) (
 		step("register the T1w brain to the template")
 		o := opt
 		o.FixedMask = voxel.Dilate(s.brain, brainMargin, set.Workers)
-		a.place(register.Affine(s.t1, masked(t1, brain), o))
+		r := register.Affine(s.t1, masked(t1, brain), o)
+		distrust(&r)
+		a.place(r)
 	}
 
 	step("segment the T1w image")

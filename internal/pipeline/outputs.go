@@ -20,9 +20,7 @@ func (s *scan) summarise() {
 	o := &s.outcome
 	o.Scan, o.Entities, o.Phase = s.in.Path, map[string]string{}, s.in.ScansRow["phase"]
 	for k, v := range s.in.Entities {
-		if k != "sub" {
-			o.Entities[k] = v
-		}
+		o.Entities[k] = v
 	}
 	o.Units = r.Units
 	o.Model, o.Equation, o.Notes = r.Model.String(), r.Equation, r.Notes
@@ -44,7 +42,7 @@ func (s *scan) summarise() {
 		}
 	}
 	o.Steps = s.steps
-	o.Regions, o.SESource = s.regions, s.seSource
+	o.Regions, o.SESource, o.SEKind = s.regions, s.seSource, s.seKind
 	o.Problems = s.problems
 	for name, f := range s.in.Sidecar.Fields {
 		if f.File == "--set" {
@@ -162,9 +160,18 @@ func (w *worker) writeScan(s *scan) error {
 	}, "desc", "confounds")
 	k.w.outputs = append(k.w.outputs, path.Join(k.dir, bids.Name(k.entities.With("desc", "confounds"), "timeseries", ".json")))
 	o.Files["quality"] = k.file("quality", ".json", func(p string) error {
-		return bids.WriteJSON(p, map[string]any{"quality": o.Quality, "tissue_source": o.TissueSource, "flags": o.Flags, "steps": o.Steps})
+		return bids.WriteJSON(p, map[string]any{"quality": o.Quality, "units": qualityUnits(r.Units), "tissue_source": o.TissueSource, "flags": o.Flags, "steps": o.Steps})
 	})
 	return k.err
+}
+
+// qualityUnits says what the quality measures are in.
+func qualityUnits(cbf string) map[string]string {
+	return map[string]string{
+		"gm_cbf": cbf, "wm_cbf": cbf, "gm_wm_ratio": "1", "scov": "1 (standard deviation over mean of CBF in grey matter)",
+		"tsnr": "1 (mean ΔM over its scatter between pairs)", "negative_gm_fraction": "1 (share of grey-matter voxels)",
+		"qei": "1 (0 to 1)", "fd_mean": "mm", "fd_max": "mm",
+	}
 }
 
 // writeAnatomy writes the derivatives of a T1w image.

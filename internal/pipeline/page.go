@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -43,7 +44,7 @@ func (s *scan) forReport() pageScan {
 		v.Quality = append(v.Quality, m.Metric)
 	}
 	for _, c := range r.Constants {
-		v.Constants = append(v.Constants, report.Constant(c))
+		v.Constants = append(v.Constants, shown(c))
 	}
 	for _, f := range o.Flags {
 		v.Flags = append(v.Flags, report.Flag{Metric: s.about(f), Found: f.Found, Look: f.Look, Severe: severe(f)})
@@ -61,6 +62,13 @@ func (s *scan) forReport() pageScan {
 		v.Pairs = append(v.Pairs, pair)
 	}
 	return pageScan{view: v, info: s.methodsInfo()}
+}
+
+// shown returns a constant as a person reads it: a pure number has no unit.
+func shown(c asl.Constant) report.Constant {
+	r := report.Constant(c)
+	r.Unit = strings.TrimSpace(strings.TrimPrefix(r.Unit, "1"))
+	return r
 }
 
 // known reports whether an image has any value.
@@ -250,7 +258,10 @@ func (s *scan) motionTraces() *report.Motion {
 	for v, c := range s.protocol.Context {
 		vol := report.Volume{Kind: string(c), Excluded: slices.Contains(s.result.Volumes.Excluded, v)}
 		if vol.Excluded {
-			vol.Reason = "has no partner, or is not needed"
+			vol.Reason = "not needed"
+			if c == bids.Control || c == bids.Label {
+				vol.Reason = "has no partner"
+			}
 		}
 		for _, p := range s.result.Pairs {
 			if !p.Used && (p.Label == v || slices.Contains(p.Controls, v)) {
@@ -321,16 +332,26 @@ func (s *scan) overlays() []report.Overlay {
 // writeReport writes the participant's page.
 func (w *worker) writeReport(res *ParticipantResult, scans []pageScan, anatomies map[string]*anatomy) error {
 	p := report.Participant{ID: "sub-" + w.label, Dataset: datasetName(w.ds), Software: "phasl " + w.c.Version}
-	merged := report.Info{Software: p.Software, People: 1, Scans: len(scans)}
+	var kinds []report.Info // scans acquired and processed alike share a text
 	for i, s := range scans {
 		name := s.view.Name()
 		p.Summary = append(p.Summary, name+": "+s.view.Summary)
 		p.Scans = append(p.Scans, s.view)
+		p.Problems.Add(w.found[res.Scans[i].Scan]...)
 		p.Problems.Add(res.Scans[i].Problems...)
-		if i == 0 {
-			merged = s.info
-			merged.Software, merged.People, merged.Scans = p.Software, 1, len(scans)
+		info := s.info
+		info.Software, info.People, info.Scans = p.Software, 1, 0
+		k := slices.IndexFunc(kinds, func(x report.Info) bool {
+			x.Scans, x.Outliers, info.Outliers = 0, "", s.info.Outliers
+			y := info
+			y.Outliers = ""
+			return reflect.DeepEqual(x, y)
+		})
+		if k < 0 {
+			k = len(kinds)
+			kinds = append(kinds, info)
 		}
+		kinds[k].Scans++
 		for _, field := range res.Scans[i].Overrides {
 			set := report.Setting{Field: field, Value: w.c.overrides[field]}
 			if !slices.Contains(p.Set, set) {
@@ -344,7 +365,7 @@ func (w *worker) writeReport(res *ParticipantResult, scans []pageScan, anatomies
 			anatomies[in.T1w[0]] = nil
 		}
 	}
-	p.Methods, p.References = report.Methods(merged)
+	p.Methods, p.References = report.Methods(kinds...)
 	w.outputs = append(w.outputs, res.Report)
 	return atomicfile.Write(filepath.Join(w.c.OutDir, res.Report), func(out io.Writer) error {
 		return report.WriteParticipant(out, &p)
@@ -378,9 +399,14 @@ func (s *scan) methodsInfo() report.Info {
 	case p.IsDeltaM():
 		info.Input = "deltam"
 	default:
-		info.Outliers = "a robust z score of the mean or the spatial scatter of ΔM above 3"
-		if s.set.KeepOutliers {
-			info.Outliers = ""
+		left := 0
+		for _, pair := range s.result.Pairs {
+			if !pair.Used {
+				left++
+			}
+		}
+		if left > 0 {
+			info.Outliers = fmt.Sprintf("a robust z score above 3.5 of the mean or the spatial scatter of ΔM, or of the distance from the mean difference (%d of %d)", left, len(s.result.Pairs))
 		}
 	}
 	switch {
@@ -404,7 +430,7 @@ func (s *scan) methodsInfo() report.Info {
 		info.Model = "white-paper"
 	}
 	for _, c := range s.result.Constants {
-		info.Constants = append(info.Constants, report.Constant(c))
+		info.Constants = append(info.Constants, shown(c))
 	}
 	if s.onAnatomy {
 		info.Tissue, info.ToAnatomy = "a T1-weighted image of the same person", "mutual information"
@@ -425,7 +451,7 @@ func readout(sequence string) string { return strings.ReplaceAll(sequence, "3D_"
 // recoveredTR returns the repetition time that M0 was corrected for, 0 if it
 // was not.
 func (s *scan) recoveredTR() float64 {
-	if s.result.Calibration.Recovery == 1 || s.protocol.GEProduct {
+	if s.protocol.IsCBF() || s.result.Calibration.Recovery == 1 || s.protocol.GEProduct {
 		return 0
 	}
 	if s.m0 != nil {

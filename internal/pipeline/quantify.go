@@ -18,28 +18,31 @@ func Quantify(ctx context.Context, path string, c Config) (*ScanResult, error) {
 	if in == nil {
 		return nil, l
 	}
-	overrides, ol := parseOverrides(c.Overrides)
-	l.Add(ol...)
-	if ol.Err() == nil {
-		c.overrides = overrides
-		l.Add(bids.CheckScan(ds, in, bids.ValidateOptions{Shape: shape, Overrides: overrides})...)
+	if err := apart(ds.Root, c.OutDir); err != nil && ds.Description != nil {
+		return nil, err
 	}
+	c.prepare(&l)
+	found := check(ds, in, c.overrides)
+	l.Add(found...)
 	if l.Err() != nil {
 		return nil, l
+	}
+	if err := c.writable(); err != nil {
+		return nil, err
 	}
 	var sl diag.List
 	sp, err := loadSpace(&c, &sl)
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{ctx: ctx, c: &c, ds: ds, space: sp, label: in.Subject, scans: []*bids.Scan{in.With(overrides)},
-		tick: &ticker{fn: c.Progress, total: 1}}
+	w := &worker{ctx: ctx, c: &c, ds: ds, space: sp, label: in.Subject, scans: []*bids.Scan{in.With(c.overrides)},
+		found: map[string]diag.List{in.Path: found}, tick: &ticker{fn: c.Progress, total: 1}}
 	res, err := w.work(time.Now())
 	if err != nil {
 		return nil, err
 	}
 	out := res.Scans[0]
-	out.Problems = append(append(l, sl...), out.Problems...)
+	out.Problems = append(l, append(sl, out.Problems...)...)
 	out.locate(c.OutDir)
 	return &out, bids.WriteDescription(c.OutDir, "phasl derivatives", c.Version)
 }

@@ -146,19 +146,31 @@ func (s *scan) measureRegions() {
 	}
 	gm := onAtlas(s.tissues.GM)
 	opt := atlas.SummaryOptions{Coverage: rs.minCoverage, Workers: workers}
-	sums, global := rs.atlas.Summarise(cbf, gm, nil, rs.regions, opt)
-	s.globalGM = global.Mean
+	sums, _ := rs.atlas.Summarise(cbf, gm, nil, rs.regions, opt)
+	global := s.quality.GreyCBF
+	if !(global > 0) {
+		global = math.NaN()
+	}
 	var att []atlas.Summary
 	if r.ATT != nil {
 		att, _ = rs.atlas.Summarise(onAtlas(r.ATT), gm, nil, rs.regions, opt)
 	}
 	se, source := s.regionErrors(cbf)
-	s.seSource = source
+	s.seSource, s.seKind = source, "voxels"
+	if len(r.Pairs) > len(r.Delays) {
+		s.seKind = "pairs"
+	}
 	for i, m := range sums {
-		out := RegionResult{Region: m.Region.Name, Hemisphere: string(m.Region.Hemisphere), CBF: Number(m.Mean), SE: Number(se[i]), GMCBF: Number(m.Weighted), Relative: Number(m.Relative),
+		out := RegionResult{Region: m.Region.Name, Hemisphere: string(m.Region.Hemisphere), CBF: Number(m.Mean), SE: Number(se[i]), GMCBF: Number(m.Weighted),
+			Relative: Number(m.Mean / global), RelativeSE: Number(se[i] / global),
 			ATT: Number(math.NaN()), Voxels: m.N, Coverage: Number(m.Coverage), Note: m.Note}
 		if att != nil {
 			out.ATT = Number(att[i].Mean)
+		}
+		if math.IsNaN(m.Mean) {
+			out.SE, out.RelativeSE = Number(math.NaN()), Number(math.NaN())
+		} else if math.IsNaN(se[i]) && out.Note == "" {
+			out.Note = "the scan does not tell the standard error"
 		}
 		s.regions = append(s.regions, out)
 	}
@@ -191,7 +203,7 @@ func (s *scan) regionErrors(cbf *voxel.Image) ([]float64, string) {
 		var sum, squares float64
 		native := make([]float32, len(back))
 		for n, w := range back {
-			if v := r.CBF.Data[n]; v == v {
+			if v := r.CBF.Data[n]; w != 0 && v == v {
 				native[n] = float32(w)
 				sum += w
 				if !paired {
@@ -230,12 +242,12 @@ func (s *scan) voxelNoise() ([]float64, string) {
 	repeat := math.Sqrt(finer[0] * finer[1] * finer[2])
 	sd := atlas.NoiseSD(img, s.mask, finer)
 	out := make([]float64, r.CBF.Len())
-	for n, c := range r.CBF.Data {
-		gain := 1.0
-		if img != r.CBF {
-			gain = math.Abs(float64(c / img.Data[n]))
+	gain := r.Gain()
+	for n := range out {
+		out[n] = sd * repeat
+		if gain != nil {
+			out[n] *= math.Abs(float64(gain.Data[n]))
 		}
-		out[n] = sd * repeat * gain
 	}
 	return out, "noise between neighbouring voxels, taken as independent between acquired voxels; what the scan shares as a whole, such as physiology, is not in it"
 }

@@ -33,7 +33,7 @@ func (n *Number) UnmarshalJSON(b []byte) error {
 // contract with programs that call phasl.
 type ScanResult struct {
 	Scan     string            `json:"scan"`     // image, relative to the dataset
-	Entities map[string]string `json:"entities"` // BIDS entities without sub
+	Entities map[string]string `json:"entities"` // BIDS entities of its file name
 	Phase    string            `json:"phase,omitempty"`
 
 	CBFFile      string            `json:"cbf_file"`                // native space; relative to the output folder, from [Quantify] with it
@@ -52,6 +52,7 @@ type ScanResult struct {
 	Problems     diag.List         `json:"problems,omitempty"`      // warnings about the input
 	Overrides    []string          `json:"overrides,omitempty"`     // BIDS fields the user gave
 	SESource     string            `json:"se_source,omitempty"`     // where the standard errors of regions are from
+	SEKind       string            `json:"se_kind,omitempty"`       // the same in one word: "pairs" or "voxels"
 	TissueSource string            `json:"tissue_source,omitempty"` // where grey and white matter are from; empty: not known
 
 	Constants       map[string]float64 `json:"constants"`
@@ -98,7 +99,8 @@ type RegionResult struct {
 	CBF        Number `json:"cbf"`                  // mean [units]
 	SE         Number `json:"se"`                   // standard error of CBF [units]
 	GMCBF      Number `json:"gm_cbf"`               // mean weighted by grey-matter fraction [units]
-	Relative   Number `json:"relative"`             // CBF divided by global grey-matter CBF [1]
+	Relative   Number `json:"relative"`             // CBF divided by the scan's grey-matter CBF, Quality.GMCBF [1]
+	RelativeSE Number `json:"relative_se"`          // SE divided by the same; the error of the divisor, which is much smaller, is left out
 	ATT        Number `json:"att"`                  // mean transit time [s]
 	Voxels     int    `json:"voxels"`               // with a value
 	Coverage   Number `json:"coverage"`             // share of the region with a value

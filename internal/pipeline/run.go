@@ -5,14 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"phasl/asl"
 	"phasl/bids"
 	"phasl/diag"
+	"phasl/internal/atomicfile"
 	"phasl/nifti"
 )
 
@@ -36,14 +40,23 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 	if err := apart(c.BIDSDir, c.OutDir); err != nil {
 		return nil, err
 	}
+	c.prepare(&l)
 	people, selection := selectScans(ds, &c)
 	l.Add(selection...)
+	found := map[string]diag.List{} // warnings about single scans, for their reports
 	res := &RunResult{Output: c.OutDir, Kept: []string{}, Failed: []FailedScan{}}
 	for i := range people {
 		people[i].scans = slices.DeleteFunc(people[i].scans, func(sc *bids.Scan) bool {
-			pl := check(ds, sc, c.Overrides)
-			l.Add(pl...)
+			pl := check(ds, sc, c.overrides)
+			for _, p := range pl {
+				if !slices.ContainsFunc(l, func(q *diag.Problem) bool {
+					return q.File == p.File && q.Field == p.Field && q.Found == p.Found
+				}) {
+					l.Add(p) // one sidecar, and every --set, may serve many scans
+				}
+			}
 			if pl.Err() == nil {
+				found[sc.Path] = pl
 				return false
 			}
 			res.Failed = append(res.Failed, FailedScan{Unit: sc.Path, Problems: pl})
@@ -52,6 +65,9 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 	}
 	if err := l.Err(); err != nil && !c.SkipFaulty {
 		return nil, l
+	}
+	if err := c.writable(); err != nil {
+		return nil, err
 	}
 	res.Problems = l
 	var sl diag.List
@@ -73,7 +89,7 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 		if len(p.scans) == 0 {
 			continue
 		}
-		w := &worker{ctx: ctx, c: &c, ds: ds, space: sp, label: p.label, scans: p.scans, tick: &tick}
+		w := &worker{ctx: ctx, c: &c, ds: ds, space: sp, label: p.label, scans: p.scans, found: found, tick: &tick}
 		kept, err := w.participant(started)
 		switch list, faulty := errors.AsType[diag.List](err); {
 		case err == nil && kept:
@@ -158,19 +174,64 @@ func selectScans(ds *bids.Dataset, c *Config) ([]person, diag.List) {
 	return people, l
 }
 
-// check returns the problems of one scan.
-func check(ds *bids.Dataset, sc *bids.Scan, overrides []string) diag.List {
-	set, l := parseOverrides(overrides)
-	l.Add(bids.CheckScan(ds, sc, bids.ValidateOptions{Shape: shape, Overrides: set})...)
+// check returns the problems of one scan and of the images that go with it.
+func check(ds *bids.Dataset, sc *bids.Scan, overrides map[string]string) diag.List {
+	l := bids.CheckScan(ds, sc, bids.ValidateOptions{Shape: shape, Overrides: overrides})
+	for _, t1w := range sc.T1w[:min(1, len(sc.T1w))] {
+		if _, err := shape(ds.Abs(t1w)); err != nil {
+			if bad, ok := errors.AsType[diag.List](err); ok {
+				l.Add(bad...)
+			} else {
+				l.Errorf(t1w, "", "replace the file", "%v", err)
+			}
+		}
+	}
 	return l
 }
 
-// shape tells the size of an image from its header, for [bids.Validate].
+// prepare takes the user's settings apart and checks their names.
+func (c *Config) prepare(l *diag.List) {
+	overrides, ol := parseOverrides(c.Overrides)
+	l.Add(ol...)
+	c.overrides = overrides
+	for _, name := range slices.Sorted(maps.Keys(c.Constants)) {
+		if slices.Contains(asl.ConstantNames, name) {
+			continue
+		}
+		fix := "use one of " + strings.Join(asl.ConstantNames, ", ")
+		if near, ok := diag.Nearest(name, asl.ConstantNames); ok {
+			fix = "use " + near
+		}
+		l.Errorf("--constant", name, fix, "is not a constant of any model")
+	}
+}
+
+// writable tries the output folder, so that one that cannot be written to
+// fails before the work and not after it.
+func (c *Config) writable() error {
+	probe := filepath.Join(c.OutDir, ".phasl", "writable")
+	if err := atomicfile.Write(probe, func(io.Writer) error { return nil }); err != nil {
+		return diag.List{{File: c.OutDir, Found: "the output folder cannot be written to: " + err.Error(), Fix: "choose a folder you may write to, or mend its permissions", Err: err}}
+	}
+	return os.Remove(probe)
+}
+
+// shape tells the size of an image, for [bids.Validate]. It reads the file to
+// its end, so that one that was cut off or damaged is found now and not in the
+// middle of a run.
 func shape(path string) ([4]int, error) {
-	h, err := nifti.ReadHeader(path)
+	r, err := nifti.Open(path)
 	if err != nil {
 		return [4]int{}, err
 	}
+	defer r.Close()
+	for err == nil {
+		err = r.Next(nil)
+	}
+	if err != io.EOF {
+		return [4]int{}, err
+	}
+	h := r.Header
 	g := h.Grid()
 	return [4]int{g.Dim[0], g.Dim[1], g.Dim[2], h.Volumes()}, nil
 }
@@ -190,14 +251,29 @@ func parseOverrides(list []string) (map[string]string, diag.List) {
 	return out, l
 }
 
-// apart refuses an output folder that is the dataset itself.
+// apart refuses an output folder that is the dataset itself or lies among its
+// raw data; below derivatives/ is where BIDS wants it.
 func apart(in, out string) error {
 	a, errA := filepath.Abs(in)
 	b, errB := filepath.Abs(out)
-	if errA == nil && errB == nil && a == b {
-		return diag.List{{File: out, Found: "the output folder is the dataset itself", Fix: "choose another folder, for example " + filepath.Join(in, "derivatives", "phasl")}}
+	if errA != nil || errB != nil {
+		return nil
 	}
-	return nil
+	rel, err := filepath.Rel(a, b)
+	if err != nil {
+		return nil
+	}
+	top, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
+	found := ""
+	switch {
+	case rel == ".":
+		found = "the output folder is the dataset itself"
+	case top != ".." && top != "derivatives":
+		found = "the output folder lies among the raw data of the dataset"
+	default:
+		return nil
+	}
+	return diag.List{{File: out, Found: found, Fix: "choose another folder, for example " + filepath.Join(in, "derivatives", "phasl")}}
 }
 
 // Validate looks for every fault in a dataset and changes nothing.

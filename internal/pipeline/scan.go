@@ -55,8 +55,8 @@ type scan struct {
 	stdCBF  *voxel.Image // CBF in template space
 	stdATT  *voxel.Image
 
-	globalGM float64 // grey-matter-weighted global CBF in template space
-	seSource string  // where the regions' standard errors are from
+	seSource string // where the regions' standard errors are from
+	seKind   string // the same in one word: "pairs" or "voxels"
 
 	outcome ScanResult // for JSON and tables
 }
@@ -88,6 +88,18 @@ func (s *scan) read() error {
 	}
 	s.problems.Add(h.Warnings...)
 	s.series = series
+	missing := 0
+	for _, v := range series.Vols {
+		for _, x := range v {
+			if x-x != 0 { // NaN or infinite
+				missing++
+			}
+		}
+	}
+	if missing > 0 {
+		s.problems.Warnf(s.in.Path, "", "look at the raw series; voxels without a value in some volumes have fewer pairs, or none",
+			"%d values of the series (%.2g %%) are NaN or infinite", missing, 100*float64(missing)/float64(len(series.Vols)*series.Len()))
+	}
 	var model asl.Model
 	if err := model.UnmarshalText([]byte(s.set.Model)); err != nil {
 		return err
@@ -134,6 +146,7 @@ func (s *scan) realign() error {
 		return err
 	}
 	s.motion, s.moved = m, true
+	s.sameContrast()
 	s.step("realign the series")
 	still := &voxel.Series{Grid: s.series.Grid, Vols: make([][]float32, len(s.series.Vols))}
 	for v := range s.series.Vols {
@@ -157,6 +170,27 @@ func (s *scan) realign() error {
 	}
 	s.steps = append(s.steps, st)
 	return nil
+}
+
+// sameContrast takes from framewise displacement the steps between an M0
+// volume and its neighbours. Their contrast differs so much that a few tenths
+// of a millimetre of the step are error of registration, not motion.
+func (s *scan) sameContrast() {
+	m := &s.motion
+	sum, n := 0.0, 0
+	m.FDMean, m.FDMax = math.NaN(), math.NaN()
+	for v := range m.FD {
+		if v > 0 && (s.protocol.Context[v] == bids.M0Scan) != (s.protocol.Context[v-1] == bids.M0Scan) {
+			m.FD[v] = math.NaN()
+		}
+		if fd := m.FD[v]; fd == fd {
+			sum, n = sum+fd, n+1
+			m.FDMean = sum / float64(n)
+			if !(m.FDMax > fd) {
+				m.FDMax = fd
+			}
+		}
+	}
 }
 
 // groups numbers the contrasts of the series: volumes of one type and delay
@@ -244,7 +278,9 @@ func (s *scan) readM0() error {
 	}
 	opt := register.Options{Seed: s.set.Seed, Workers: s.set.Workers}
 	move := voxel.Identity()
-	if s.control != nil {
+	if s.control == nil {
+		s.steps = append(s.steps, StepResult{Step: "M0 to series", OK: true, Detail: "placed by the headers' coordinates: a difference image does not show enough to register M0 to"})
+	} else {
 		s.step("register M0 to the series")
 		first := meanOf(raw.Grid, raw.Vols)
 		near := opt
@@ -259,6 +295,9 @@ func (s *scan) readM0() error {
 		} else {
 			s.steps[len(s.steps)-1].Detail += "; the headers' coordinates were used instead"
 		}
+	}
+	if n := len(raw.Vols); n > 1 {
+		s.steps[len(s.steps)-1].Detail += fmt.Sprintf("; the %d volumes of M0 were averaged as they are", n)
 	}
 	s.m0 = &voxel.Series{Grid: s.series.Grid}
 	for v := range raw.Vols {
@@ -298,14 +337,7 @@ func (s *scan) toT1w() error {
 	s.step("register the scan to the T1w image")
 	opt := register.Options{Seed: s.set.Seed, Workers: s.set.Workers}
 	r := register.Rigid(s.look, s.anatomy.t1, opt)
-	if r.OK() {
-		near := opt
-		near.Init, near.Local = &r.Transform, true
-		near.FixedMask = voxel.Dilate(s.mask, brainMargin, s.set.Workers)
-		if fine := register.Rigid(s.look, s.anatomy.t1, near); fine.OK() {
-			r = fine
-		}
-	}
+	distrust(&r)
 	s.toAnatomy, s.onAnatomy = r.Transform, r.OK()
 	s.steps = append(s.steps, registrationStep("ASL to T1w, rigid", r))
 	if !s.onAnatomy {
@@ -321,11 +353,9 @@ func (s *scan) toT1w() error {
 func (s *scan) toStandard() error {
 	switch {
 	case s.space == nil:
-	case s.anatomy != nil:
-		if s.onAnatomy && s.anatomy.placed {
-			s.toTemplate, s.onTemplate = s.toAnatomy.Inverse().Mul(s.anatomy.template), true
-		}
-	default:
+	case s.onAnatomy && s.anatomy.placed:
+		s.toTemplate, s.onTemplate = s.toAnatomy.Inverse().Mul(s.anatomy.template), true
+	default: // no T1w image, or none that could be used
 		s.step("register the scan to the template")
 		// Rigid first: a slab that shows part of the head lets an affine
 		// registration stretch it. Then affine, near there, guided by the
@@ -336,7 +366,7 @@ func (s *scan) toStandard() error {
 			look = masked(s.look, s.mask)
 		}
 		r := register.Rigid(tpl, look, opt)
-		if r.OK() {
+		if distrust(&r); r.OK() {
 			near := opt
 			near.Init, near.Local = &r.Transform, true
 			near.FixedMask = voxel.Dilate(s.space.brain, brainMargin, s.set.Workers)
@@ -348,6 +378,15 @@ func (s *scan) toStandard() error {
 		s.toTemplate, s.onTemplate = r.Transform, r.OK()
 	}
 	return nil
+}
+
+// distrust fails a registration most of whose starts ended elsewhere: a head
+// stored upside down, for example, still overlaps well, but there is no one
+// pose that fits.
+func distrust(r *register.Result) {
+	if r.OK() && r.Refined > 2 && 2*r.Agreeing < r.Refined {
+		r.Reason = fmt.Sprintf("only %d of %d starts came to the same pose", r.Agreeing, r.Refined)
+	}
 }
 
 // placeTissues brings tissue fractions to the voxels of the scan.
@@ -386,6 +425,10 @@ func (s *scan) quantify() error {
 		return err
 	}
 	s.quality, s.flags = asl.Assess(s.result, ts, s.set.Workers)
+	if s.tissues == nil {
+		s.flags = append(s.flags, asl.Flag{Code: "no-tissue", Found: "grey and white matter are not known, so the quality of the scan was not judged",
+			Look: "give a T1w image in the dataset, or a template with --template"})
+	}
 	if s.moved {
 		s.quality.FDMean, s.quality.FDMax = s.motion.FDMean, s.motion.FDMax
 		s.dvars, s.stdDVARS = register.DVARS(s.series, s.mask, s.groups())

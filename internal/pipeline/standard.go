@@ -50,6 +50,10 @@ func loadSpace(c *Config, l *diag.List) (*space, error) {
 	}
 	s.bare = isBare(t1, s.brain)
 	if c.Atlas != "" {
+		if m := tplEntity.FindStringSubmatch(filepath.Base(c.Atlas)); m != nil && m[1] != s.name {
+			l.Warnf(c.Atlas, "--atlas", "give an atlas in the space of the template, or name the template's space with --space if they are the same",
+				"its file name says it is in %s, and the template's space is called %s (%s)", m[1], s.name, s.named)
+		}
 		s.regions, err = loadRegions(c, s, l)
 	}
 	if err != nil {

@@ -24,13 +24,17 @@ var regionColumns = []bids.Column{
 	{Name: "measure", Description: "what value holds", Levels: map[string]string{
 		"cbf":          "mean CBF over the region's voxels",
 		"gm_cbf":       "mean CBF weighted by the fraction of grey matter",
-		"relative_cbf": "cbf divided by whole grey-matter CBF of the same scan",
+		"relative_cbf": "cbf divided by the cbf of " + globalGrey + " of the same scan",
 		"att":          "mean arterial transit time",
 	}},
 	{Name: "value", Description: "the value; n/a if it could not be computed, and note says why"},
 	{Name: "se", Description: "standard error of value from the scan's own noise; it does not hold differences between people or days"},
 	{Name: "units", Description: "units of value and se"},
-	{Name: "n_voxels", Description: "voxels of the region with a value, in template space"},
+	{Name: "se_source", Description: "where se is from", Levels: map[string]string{
+		"pairs":  "the scatter of the region's mean between control-label pairs",
+		"voxels": "noise between neighbouring voxels, where the scan holds one difference per delay; physiological noise is not in it",
+	}},
+	{Name: "n_voxels", Description: "voxels of the region with a value, in template space; n/a for whole grey and white matter, which are measured on the scan's own voxels"},
 	{Name: "coverage", Description: "share of the region's voxels with a value"},
 	{Name: "note", Description: "why a value is missing or doubtful"},
 }
@@ -59,24 +63,28 @@ func regionRows(participant string, s *ScanResult) [][]string {
 		}
 		return v
 	}
-	add := func(region, measure string, value, se Number, units string, voxels int, coverage Number, note string) {
+	add := func(region, measure string, value, se Number, units string, voxels string, coverage Number, note string) {
+		source := bids.Missing
+		if se == se {
+			source = s.SEKind
+		}
 		rows = append(rows, []string{"sub-" + participant, orNA(s.Entities["ses"]), orNA(s.Entities["acq"]), orNA(s.Entities["run"]), orNA(s.Phase),
 			region, measure, bids.FormatNumber(float64(value)), bids.FormatNumber(float64(se)), units,
-			strconv.Itoa(voxels), bids.FormatNumber(float64(coverage)), orNA(note)})
+			source, voxels, bids.FormatNumber(float64(coverage)), orNA(note)})
 	}
 	nan := Number(math.NaN())
 	note := ""
 	if s.TissueSource == "" {
 		note = "no tissue map could be laid onto the scan"
 	}
-	add(globalGrey, "cbf", s.Quality.GMCBF, nan, s.Units, 0, nan, note)
-	add(globalWhite, "cbf", s.Quality.WMCBF, nan, s.Units, 0, nan, note)
+	add(globalGrey, "cbf", s.Quality.GMCBF, nan, s.Units, bids.Missing, nan, note)
+	add(globalWhite, "cbf", s.Quality.WMCBF, nan, s.Units, bids.Missing, nan, note)
 	for _, r := range s.Regions {
-		add(r.Region, "cbf", r.CBF, r.SE, s.Units, r.Voxels, r.Coverage, r.Note)
-		add(r.Region, "gm_cbf", r.GMCBF, nan, s.Units, r.Voxels, r.Coverage, r.Note)
-		add(r.Region, "relative_cbf", r.Relative, nan, "1", r.Voxels, r.Coverage, r.Note)
+		add(r.Region, "cbf", r.CBF, r.SE, s.Units, strconv.Itoa(r.Voxels), r.Coverage, r.Note)
+		add(r.Region, "gm_cbf", r.GMCBF, nan, s.Units, strconv.Itoa(r.Voxels), r.Coverage, r.Note)
+		add(r.Region, "relative_cbf", r.Relative, r.RelativeSE, "1", strconv.Itoa(r.Voxels), r.Coverage, r.Note)
 		if s.ATTFile != nil {
-			add(r.Region, "att", r.ATT, nan, "s", r.Voxels, r.Coverage, r.Note)
+			add(r.Region, "att", r.ATT, nan, "s", strconv.Itoa(r.Voxels), r.Coverage, r.Note)
 		}
 	}
 	return rows

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"phasl/bids"
+	"phasl/diag"
 )
 
 // A worker processes one participant.
@@ -17,6 +18,7 @@ type worker struct {
 	space *space
 	label string
 	scans []*bids.Scan
+	found map[string]diag.List // what was found in each scan before the work, by path
 	tick  *ticker
 
 	outputs []string // relative to the output folder
