@@ -11,6 +11,7 @@
 //	tissue    brain masks; grey matter, white matter, CSF
 //	asl       protocol, subtraction, calibration, CBF, transit time, quality
 //	atlas     regions and what is measured in them
+//	lmm       linear mixed models: fits, tests, means, contrasts, batches
 //	phantom   a brain drawn from formulas, and simulated raw scans of it
 //	report    the HTML report and its methods text
 //

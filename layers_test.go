@@ -19,7 +19,7 @@ const layers = `
 diag internal/atomicfile internal/par
 voxel
 nifti bids
-register tissue asl atlas
+register tissue asl atlas lmm
 phantom report
 internal/pipeline
 internal/cli

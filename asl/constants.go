@@ -287,7 +287,7 @@ func checkConstants(p *Protocol, used Constants, set map[string]float64, l *diag
 			if c.From == "user" {
 				file = "options"
 			}
-			l.Errorf(file, c.Name, "give a value in "+unitWords(c.Unit), "%g is not a possible value: it must lie between %s and %s",
+			l.Errorf(file, c.Name, "give "+unitWords(c.Unit), "%g is not a possible value: it must lie between %s and %s",
 				c.Value, fmt.Sprintf("%.3g", math.Max(lo, 0)), strings.Replace(fmt.Sprintf("%.3g", hi), "+Inf", "infinity", 1))
 		}
 	}
@@ -298,7 +298,7 @@ func unitWords(unit string) string {
 	case "s":
 		return "seconds"
 	case "1", "1 per pulse":
-		return "plain numbers"
+		return "a plain number"
 	}
-	return unit
+	return "a value in " + unit
 }

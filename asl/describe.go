@@ -2,6 +2,7 @@ package asl
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"phasl/bids"
@@ -13,7 +14,7 @@ func equation(p *Protocol, r *Result) string {
 	alpha := "α"
 	if r.Constants.Has(SuppressionPerPulse) {
 		alpha = "α·αbs"
-		if r.Model != ModelGE && p.SuppressionPulses != 1 {
+		if !p.GEProduct && p.SuppressionPulses != 1 {
 			alpha = fmt.Sprintf("α·αbs^%d", p.SuppressionPulses)
 		}
 	}
@@ -59,14 +60,21 @@ func (r *Result) notes(p *Protocol, alone []int, share float64, l diag.List) {
 			add("Transit times below the shortest delay, %g s, cannot be told apart; CBF is hardly affected.", first)
 		}
 	case r.Model == ModelKinetic:
-		add("CBF was computed with the general kinetic model for a transit time that was given, not measured. Where the true one is earlier CBF reads low, by about 2 %% for each 0.1 s in grey and 6 %% in white matter; where it is later CBF reads high, until it exceeds the delay and label is missing.")
+		add("CBF was computed with the general kinetic model for a transit time that was given, not measured.%s", transitBias(p, r))
 	default:
-		add("CBF was computed with the white-paper equation, which lets all label decay with the T1 of blood and takes it to have arrived. It reads low, more in white than in grey matter.%s", whitePaperBias(p, r))
+		whose := ""
+		if p.GEProduct {
+			whose = " and the constants of GE's product"
+		}
+		add("CBF was computed with the white-paper equation%s, which lets all label decay with the T1 of blood and takes it to have arrived. It reads low, more in white than in grey matter.%s", whose, whitePaperBias(p, r))
 	}
-	if r.Model != ModelNone && p.BackgroundSuppression && p.SuppressionPulses < 0 && r.Model != ModelGE {
+	if r.Model != ModelNone && p.BackgroundSuppression && p.SuppressionPulses < 0 && !p.GEProduct {
 		add("The number of background suppression pulses is not stated, so no loss of label to them is allowed for: CBF reads low by about 5 %% for each pulse.")
 	}
-	if p.LabelingEfficiency.Given && r.Constants.Has(SuppressionPerPulse) && r.Constants.Has(Efficiency) {
+	switch own := r.ownEfficiency(p); {
+	case own && p.totalEfficiency():
+		add("LabelingEfficiency of %s, %g, is taken as the total efficiency of GE's product, whose own value of 0.6 contains the loss to background suppression, so no further loss is allowed for. If it is that of labelling alone, set %s=0.75.", p.LabelingEfficiency.File, p.LabelingEfficiency.Value, SuppressionPerPulse)
+	case own && r.Constants.Has(SuppressionPerPulse):
 		add("LabelingEfficiency of %s is taken as that of labelling alone, and the loss to background suppression comes on top. If it was measured with suppression on, set %s=1.", p.LabelingEfficiency.File, SuppressionPerPulse)
 	}
 	if r.Units == UnitsRelative {
@@ -77,7 +85,7 @@ func (r *Result) notes(p *Protocol, alone []int, share float64, l diag.List) {
 		add("Perfusion is relative, in arbitrary units with a brain median of 1, because %s. Compare regions of this scan only.", why)
 	}
 	if p.GEProduct {
-		add("Recognised as GE's 3D spiral product: the proton-density volume is multiplied by %g and corrected for saturation recovery.", r.Calibration.Scale)
+		add("Recognised as GE's 3D spiral product: the proton-density volume is multiplied by %g and corrected for saturation recovery, and the T1 of blood (%g s) and the total efficiency (%.3g) are the product's unless they were given.", r.Calibration.Scale, r.Constants.Value(BloodT1), r.efficiency(p))
 	}
 	if n := r.Calibration.Extended; n > 0 {
 		add("M0 was below %g of the brain's median in %d voxels and was extended there from their neighbours.", r.Calibration.FloorShare, n)
@@ -138,6 +146,58 @@ func whitePaperBias(p *Protocol, r *Result) string {
 	}
 	return fmt.Sprintf(" At the timing of this scan, against the kinetic model: %+.0f %% in grey matter (CBF 60, T1 %.3g s, transit time %.2g s), %+.0f %% in white matter (CBF 20, %.3g s, %.2g s).",
 		bias(60, f.greyT1, grey), f.greyT1, grey, bias(20, f.whiteT1, white), f.whiteT1, white)
+}
+
+// transitBias says how far the kinetic model with a given transit time is off
+// where label arrives 0.1 s earlier or later than taken, at the timing and with
+// the constants of this scan, or nothing where that is not known.
+func transitBias(p *Protocol, r *Result) string {
+	s := solver{p: p, r: r, base: Kinetic{Labelling: p.Labelling, Alpha: 1, T1b: r.Constants.Value(BloodT1), Lambda: r.Constants.Value(Partition)}}
+	k, t := s.timing(0, 0)
+	bias := func(cbf, t1, att, shift float64) float64 {
+		k.T1t = t1
+		f, _ := solveFlow(&k, k.DeltaM(cbf, math.Max(att+shift, 0), t), att, t, 0)
+		return 100 * (f/perfusionUnit/cbf - 1)
+	}
+	c := r.Constants
+	type tissue struct{ cbf, t1, att float64 }
+	grey, white := tissue{60, c.Value(GreyT1), c.Value(GreyTransit)}, tissue{20, c.Value(WhiteT1), c.Value(WhiteTransit)}
+	var v []any
+	for _, shift := range []float64{-0.1, 0.1} {
+		for _, m := range []tissue{grey, white} {
+			b := bias(m.cbf, m.t1, m.att, shift)
+			if !finite(b) {
+				return ""
+			}
+			v = append(v, b)
+		}
+	}
+	return fmt.Sprintf(" At the timing of this scan, label that arrives 0.1 s earlier than taken changes CBF by %+.1f %% in grey and %+.1f %% in white matter, label that arrives 0.1 s later by %+.1f %% and %+.1f %%", v...) +
+		fmt.Sprintf(" (grey: CBF %g, T1 %.3g s, transit time %.2g s; white: %g, %.3g s, %.2g s).", grey.cbf, grey.t1, grey.att, white.cbf, white.t1, white.att)
+}
+
+// ownEfficiency reports whether α is the sidecar's.
+func (r *Result) ownEfficiency(p *Protocol) bool {
+	for _, c := range r.Constants {
+		if c.Name == Efficiency {
+			return p.LabelingEfficiency.Given && strings.HasPrefix(c.Source, p.LabelingEfficiency.File)
+		}
+	}
+	return false
+}
+
+// efficiency returns the efficiency of labelling with the loss to background
+// suppression.
+func (r *Result) efficiency(p *Protocol) float64 {
+	alpha := r.Constants.Value(Efficiency)
+	if r.Constants.Has(SuppressionPerPulse) {
+		n := p.SuppressionPulses
+		if p.GEProduct {
+			n = 1 // GE's value is for all pulses together
+		}
+		alpha *= math.Pow(r.Constants.Value(SuppressionPerPulse), float64(n))
+	}
+	return alpha
 }
 
 // unsolved counts voxels with M0 and ΔM but without CBF.

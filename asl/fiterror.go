@@ -14,8 +14,12 @@ import "math"
 // of flow adds to its error for a known transit time what the error of the
 // transit time makes of it along the profile.
 //
-// At a bound, and where every readout sees the whole bolus so that only decay
-// tells flow and transit time apart, the transit time is taken as known.
+// With a prior the residual sum of squares includes its cost.
+//
+// At the lower bound, and where every readout sees the whole bolus so that only
+// decay tells flow and transit time apart, the transit time is taken as known.
+// At the upper bound label may arrive later by an unknown time, and neither has
+// a standard error.
 func (q *fitter) errors(b *estimate, within float64, df int) {
 	rss := q.jacobian(b.f, b.att)
 	ff, fa, aa, _, _ := q.normal(b.f, b.att)
@@ -28,6 +32,9 @@ func (q *fitter) errors(b *estimate, within float64, df int) {
 	b.bound = b.att <= 0 || b.att >= q.max
 	b.near = b.att <= nearBound || b.att >= q.max-nearBound
 	q.gains = q.gains[:0]
+	if b.att >= q.max {
+		variance = math.NaN()
+	}
 	if b.bound || !(det > unidentified*ff*aa) {
 		b.seF, b.seATT = math.Sqrt(variance/ff), math.NaN()
 		for i := range q.s {

@@ -66,6 +66,10 @@ func (r *Result) flags(q *Quality, grey []int) []Flag {
 	if q.QEI < 0.5 && absolute && level > 0 {
 		add("qei-low", "look at the CBF map before using it: scans below 0.5 are seldom rated acceptable by eye", "quality evaluation index is %.2f", q.QEI)
 	}
+	if share, m := r.absurd(); share > 0.01 {
+		add("cbf-spread", "do not use single voxels; look at the CBF and ΔM maps: the signal is too weak for the model, M0 is near zero, or motion spoilt the pairs",
+			"CBF is beyond 10 times the median of the brain, %.3g, in %.1f %% of voxels", m, 100*share)
+	}
 	if r.ATT != nil {
 		fitted := 0
 		for _, v := range r.ATT.Data {
@@ -74,7 +78,7 @@ func (r *Result) flags(q *Quality, grey []int) []Flag {
 			}
 		}
 		if fitted > 0 && r.AtBound > fitted*3/10 {
-			add("transit-at-bound", "the delays may not bracket the arrival of label, or the signal is too weak to tell it", "the transit time lies at an end of its range in %.0f %% of voxels", 100*float64(r.AtBound)/float64(fitted))
+			add("transit-at-bound", "the delays may not bracket the arrival of label, or the signal is too weak to tell it", "the transit time lies within 0.05 s of an end of its range in %.0f %% of voxels", 100*float64(r.AtBound)/float64(fitted))
 		}
 	}
 	left := 0
@@ -87,6 +91,25 @@ func (r *Result) flags(q *Quality, grey []int) []Flag {
 		add("many-outliers", "look at the motion trace and at the pairs", "%d of %d pairs stand apart from the others", left, len(r.Pairs))
 	}
 	return out
+}
+
+// absurd returns the share of voxels whose CBF exceeds 10 times the median in
+// size, and the median; 0 if that is not positive.
+func (r *Result) absurd() (share, median float64) {
+	median = float64(voxel.Percentile(r.CBF.Data, 50))
+	if !(median > 0) {
+		return 0, median
+	}
+	count, beyond := 0, 0
+	for _, v := range r.CBF.Data {
+		if x := math.Abs(float64(v)); finite(x) {
+			count++
+			if x > 10*median {
+				beyond++
+			}
+		}
+	}
+	return float64(beyond) / float64(count), median
 }
 
 // nothing reports whether ΔM is zero wherever it has a value.

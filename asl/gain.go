@@ -1,13 +1,24 @@
 package asl
 
-import "phasl/voxel"
+import (
+	"slices"
 
-// Gain returns dCBF/dΔM of each voxel for a scan with one delay [units of CBF
-// per scanner unit]: by how much noise of ΔM shows in CBF. It is NaN where CBF
-// has no value, and nil where ΔM was measured at several delays or not at all.
+	"phasl/voxel"
+)
+
+// Gain returns dCBF/dΔM of every voxel [Units per scanner unit], NaN where
+// there is no CBF: by it what is known of ΔM, such as its noise, is carried to
+// CBF, also where ΔM is zero. It is nil if there are several delays, whose
+// gains differ, and for CBF that was passed through.
 func (r *Result) Gain() *voxel.Image {
 	if len(r.gains) != 1 || r.DeltaM == nil {
 		return nil
 	}
-	return &voxel.Image{Grid: r.CBF.Grid, Data: r.gains[0]}
+	out := &voxel.Image{Grid: r.CBF.Grid, Data: slices.Clone(r.gains[0])}
+	for n, v := range r.CBF.Data {
+		if !finite(float64(v)) {
+			out.Data[n] = nan32
+		}
+	}
+	return out
 }

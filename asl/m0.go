@@ -13,7 +13,7 @@ import (
 type M0Info struct {
 	Type       string  `json:"type"`        // M0Type of the sidecar
 	Source     string  `json:"source"`      // in words: which image, how many volumes
-	Recovery   float64 `json:"recovery"`    // factor applied for incomplete recovery; 1 if none
+	Recovery   float64 `json:"recovery"`    // factor applied for incomplete recovery, the mean over volumes; 1 if none
 	Scale      float64 `json:"scale"`       // further factor applied: 32 × NEX for GE's product, or the user's
 	Median     float64 `json:"median"`      // of M0 in the brain after both, in scanner units
 	Extended   int     `json:"extended"`    // voxels of the brain whose M0 was extended from neighbours
@@ -36,35 +36,58 @@ func recovery(tr, t1 float64) float64 { return -1 / math.Expm1(-tr/t1) }
 func calibrate(in *Input, p *Protocol, c Constants, opt Options, mask *voxel.Mask, l *diag.List) (*voxel.Image, M0Info) {
 	info := M0Info{Type: p.M0Type, Recovery: 1, Scale: 1, Median: math.NaN(), Smoothing: opt.M0FWHM, FloorShare: opt.m0Floor()}
 	var img *voxel.Image
-	tr := math.NaN()
+	average := func(s *voxel.Series, vols []int, tr []float64) {
+		factors := make([]float64, len(vols))
+		info.Recovery = 0
+		for i := range vols {
+			factors[i] = 1
+			switch {
+			case p.GEProduct:
+				factors[i] = recovery(c.Value(GESaturation), c.Value(M0T1))
+			case tr[i] < longTR:
+				factors[i] = recovery(tr[i], c.Value(M0T1))
+			}
+			info.Recovery += factors[i] / float64(len(vols))
+		}
+		img = meanImage(s, vols, factors)
+	}
+	at := func(vols []int) []float64 {
+		tr := make([]float64, len(vols))
+		for i, v := range vols {
+			tr[i] = p.TR[v]
+		}
+		return tr
+	}
 	switch p.M0Type {
 	case "Included":
 		vols := volumesOf(p, bids.M0Scan)
-		img = meanImage(in.Series, vols)
-		tr = p.TR[vols[0]]
-		for _, v := range vols[1:] {
-			if math.Abs(p.TR[v]-tr) > sameTime {
-				l.Warnf(p.File, "RepetitionTimePreparation", "give all m0scan volumes one repetition time, or leave the odd ones out",
-					"differs among the m0scan volumes; %g s is used", tr)
-				break
-			}
-		}
+		average(in.Series, vols, at(vols))
 		info.Source = fmt.Sprintf("%s of the series", plural(len(vols), "m0scan volume"))
 	case "Separate":
 		if in.M0 == nil || len(in.M0.Vols) == 0 {
 			l.Errorf(p.File, "M0Type", "add the m0scan file with IntendedFor, or correct M0Type", "is Separate, but no M0 image was found")
 			return nil, info
 		}
-		all := make([]int, len(in.M0.Vols))
+		all, tr := make([]int, len(in.M0.Vols)), make([]float64, len(in.M0.Vols))
 		for i := range all {
 			all[i] = i
+			switch len(in.M0TR) {
+			case 0:
+			case 1:
+				tr[i] = in.M0TR[0]
+			case len(all):
+				tr[i] = in.M0TR[i]
+			default:
+				l.Errorf(p.File, "RepetitionTimePreparation", fmt.Sprintf("write one number for all volumes, or one for each of the %d volumes, in the sidecar of the m0scan file", len(all)),
+					"of the M0 image has %d values for %s", len(in.M0TR), plural(len(all), "volume"))
+				return nil, info
+			}
+			if !p.GEProduct && !(tr[i] > 0) {
+				l.Errorf(p.File, "RepetitionTimePreparation", "add RepetitionTimePreparation to the sidecar of the m0scan file", "of the M0 image is not known, so its recovery cannot be corrected")
+				return nil, info
+			}
 		}
-		img = meanImage(in.M0, all)
-		tr = in.M0TR
-		if !p.GEProduct && !(tr > 0) {
-			l.Errorf(p.File, "RepetitionTimePreparation", "add RepetitionTimePreparation to the sidecar of the m0scan file", "of the M0 image is not known, so its recovery cannot be corrected")
-			return nil, info
-		}
+		average(in.M0, all, tr)
 		info.Source = fmt.Sprintf("separate image, %s", plural(len(all), "volume"))
 	case "Estimate":
 		img = constantImage(in.Series.Grid, float32(p.M0Estimate))
@@ -72,8 +95,7 @@ func calibrate(in *Input, p *Protocol, c Constants, opt Options, mask *voxel.Mas
 	case "Absent":
 		if !p.relative() {
 			vols := volumesOf(p, bids.Control)
-			img = meanImage(in.Series, vols)
-			tr = p.TR[vols[0]]
+			average(in.Series, vols, at(vols))
 			info.Source = fmt.Sprintf("mean of %s", plural(len(vols), "control volume"))
 		} else {
 			info.Relative = true
@@ -83,20 +105,12 @@ func calibrate(in *Input, p *Protocol, c Constants, opt Options, mask *voxel.Mas
 	}
 	if !info.Relative {
 		switch {
-		case p.GEProduct:
-			info.Recovery = recovery(c.Value(GESaturation), c.Value(M0T1))
-			if c.Has(M0Scale) {
-				info.Scale = c.Value(M0Scale)
-			} else {
-				info.Scale = c.Value(GEReceiveScale) * c.Value(Averages)
-			}
-		case tr < longTR:
-			info.Recovery = recovery(tr, c.Value(M0T1))
-		}
-		if !p.GEProduct && c.Has(M0Scale) {
+		case c.Has(M0Scale):
 			info.Scale = c.Value(M0Scale)
+		case p.GEProduct:
+			info.Scale = c.Value(GEReceiveScale) * c.Value(Averages)
 		}
-		if k := float32(info.Recovery * info.Scale); k != 1 {
+		if k := float32(info.Scale); k != 1 {
 			for n := range img.Data {
 				img.Data[n] *= k
 			}
@@ -192,15 +206,15 @@ func volumesOf(p *Protocol, kind bids.VolumeType) []int {
 	return out
 }
 
-// meanImage averages volumes; a voxel that is not finite in one is averaged
-// over the others.
-func meanImage(s *voxel.Series, vols []int) *voxel.Image {
+// meanImage averages volumes, each multiplied by its factor; a voxel that is
+// not finite in one is averaged over the others.
+func meanImage(s *voxel.Series, vols []int, factors []float64) *voxel.Image {
 	out := voxel.NewImage(s.Grid)
 	for n := range out.Data {
 		sum, k := 0.0, 0
-		for _, v := range vols {
+		for i, v := range vols {
 			if x := float64(s.Vols[v][n]); finite(x) {
-				sum += x
+				sum += x * factors[i]
 				k++
 			}
 		}

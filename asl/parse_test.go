@@ -293,7 +293,7 @@ func FuzzParseProtocol(f *testing.F) {
 		}
 		in := Input{Series: seriesOf(g, len(ctx))}
 		if p.M0Type == "Separate" {
-			in.M0, in.M0TR = seriesOf(g, 1), 4
+			in.M0, in.M0TR = seriesOf(g, 1), []float64{4}
 		}
 		if r, err := Quantify(in, p, Options{}); err == nil {
 			for n, v := range r.CBF.Data {

@@ -39,7 +39,7 @@ type Protocol struct {
 	Manufacturer string
 	GEProduct    bool // GE's 3D spiral sequence with the scanner's own subtraction, which scales ΔM
 
-	CBFScale float64 // for cbf volumes: factor to mL/100 g/min
+	CBFScale float64 // for cbf volumes: factor to mL/100 g/min; 0: 1
 }
 
 // An Optional is a number that a sidecar may have.
@@ -76,6 +76,13 @@ func (p *Protocol) source() bids.VolumeType {
 // IsCBF reports whether the series brings CBF computed elsewhere, to be passed
 // through.
 func (p *Protocol) IsCBF() bool { return p.source() == bids.CBF }
+
+func (p *Protocol) cbfScale() float64 {
+	if p.CBFScale == 0 {
+		return 1
+	}
+	return p.CBFScale
+}
 
 // IsDeltaM reports whether the series brings differences, not raw pairs.
 func (p *Protocol) IsDeltaM() bool { return p.source() == bids.DeltaM }

@@ -14,7 +14,7 @@ import (
 type Input struct {
 	Series *voxel.Series // every volume of the run, realigned
 	M0     *voxel.Series // volumes of a separate M0 image, resampled to the grid; nil if there is none
-	M0TR   float64       // RepetitionTimePreparation of the separate M0 image [s]
+	M0TR   []float64     // RepetitionTimePreparation of each volume of M0 [s]; one number stands for all
 	Mask   *voxel.Mask   // the brain; nil: every voxel
 
 	// Tissue fractions, 0 to 1; nil if not known. The kinetic model mixes the
@@ -92,7 +92,7 @@ func Quantify(in Input, p Protocol, opt Options) (*Result, error) {
 
 	var alone []int
 	r.Pairs, alone, r.Delays = pairVolumes(&p, opt.Pairing)
-	r.PairM = subtract(in.Series, r.Pairs, p.CBFScale, opt.Workers)
+	r.PairM = subtract(in.Series, r.Pairs, p.cbfScale(), opt.Workers)
 	flagOutliers(r.PairM, r.Pairs, len(r.Delays), mask, opt)
 	means, counts, variance, df := average(r.PairM, r.Pairs, len(r.Delays), opt.Workers)
 	r.DelayM = &voxel.Series{Grid: in.Series.Grid, Vols: means}
@@ -209,6 +209,7 @@ func (r *Result) passThrough(counts []int, mask *voxel.Mask) {
 	}
 	r.gains = [][]float32{gain}
 	r.DeltaM, r.DeltaMSE = nil, nil
+	r.Calibration.Recovery, r.Calibration.Scale = 1, 1
 }
 
 // normalise scales relative perfusion so that its median in the brain is 1.

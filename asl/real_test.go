@@ -3,6 +3,7 @@ package asl
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"phasl/bids"
@@ -17,7 +18,8 @@ func realScan(t testing.TB, sub string) (Input, Protocol) {
 	dir := sharedtest.Path(t, "data", "asl", sub, "perf")
 	s := readSeries(t, dir+"/"+sub+"_asl.nii.gz")
 	p := mustParse(t, readSidecar(t, dir+"/"+sub+"_asl.json"), readContext(t, dir+"/"+sub+"_aslcontext.tsv"), s.Grid, Options{})
-	m := meanImage(s, volumesOf(&p, bids.Control))
+	controls := volumesOf(&p, bids.Control)
+	m := meanImage(s, controls, slices.Repeat([]float64{1}, len(controls)))
 	mask := voxel.FillHoles(voxel.Largest(voxel.Open(m.Threshold(0.35*voxel.Percentile(m.Data, 99)), 3, 0)))
 	return Input{Series: s, Mask: mask}, p
 }

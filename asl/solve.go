@@ -45,14 +45,7 @@ func (s *solver) run() {
 	if s.multi {
 		r.ATT, r.ATTSE = blank(), blank()
 	}
-	s.base = Kinetic{Labelling: s.p.Labelling, Alpha: c.Value(Efficiency), T1b: c.Value(BloodT1), Lambda: c.Value(Partition)}
-	if c.Has(SuppressionPerPulse) {
-		n := s.p.SuppressionPulses
-		if s.p.GEProduct {
-			n = 1 // GE's value is for all pulses together
-		}
-		s.base.Alpha *= math.Pow(c.Value(SuppressionPerPulse), float64(n))
-	}
+	s.base = Kinetic{Labelling: s.p.Labelling, Alpha: r.efficiency(s.p), T1b: c.Value(BloodT1), Lambda: c.Value(Partition)}
 	if r.Calibration.Relative {
 		s.fixed = relativeFlow
 	}

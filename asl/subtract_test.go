@@ -245,7 +245,7 @@ func TestM0Recovery(t *testing.T) {
 		m0.Vols[0][n] += 100
 		m0.Vols[1][n] -= 100
 	}
-	sep := mustQuantify(t, Input{Series: s, M0: m0, M0TR: 2.5}, p, Options{})
+	sep := mustQuantify(t, Input{Series: s, M0: m0, M0TR: []float64{2.5}}, p, Options{})
 	near(t, "CBF by a separate M0", sep.CBF, short.CBF, 1e-6, 0)
 }
 

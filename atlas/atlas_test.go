@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"phasl/internal/sharedtest"
 	"phasl/voxel"
 )
 
@@ -189,8 +190,8 @@ func FuzzParseTable(f *testing.F) {
 
 // The real AAL3: its joins lie where the anterior cingulate lies in MNI space.
 func TestAAL3(t *testing.T) {
-	img := readImage(t, shared(t, "data", "atlases", "AAL3", "tpl-MNI152NLin6Asym_res-02_atlas-AAL3_dseg.nii.gz"))
-	tab, list := ParseTable("AAL3.tsv", readText(t, shared(t, "data", "atlases", "AAL3", "atlas-AAL3_dseg.tsv")))
+	img := readImage(t, sharedtest.Path(t, "data", "atlases", "AAL3", "tpl-MNI152NLin6Asym_res-02_atlas-AAL3_dseg.nii.gz"))
+	tab, list := ParseTable("AAL3.tsv", readText(t, sharedtest.Path(t, "data", "atlases", "AAL3", "atlas-AAL3_dseg.tsv")))
 	a, more := New(img, "AAL3.nii.gz", tab)
 	if a == nil || list.Err() != nil {
 		t.Fatal(list, more)
@@ -246,8 +247,8 @@ func TestSharedAtlases(t *testing.T) {
 		{"HarvardOxford/HarvardOxford-cort-maxprob-thr25-2mm.nii.gz", "HarvardOxford/HarvardOxford-Cortical.xml"},
 		{"HarvardOxford/HarvardOxford-sub-maxprob-thr25-2mm.nii.gz", "HarvardOxford/HarvardOxford-Subcortical.xml"},
 	} {
-		img := readImage(t, shared(t, "data", "atlases", f.image))
-		tab, list := ParseTable(f.table, readText(t, shared(t, "data", "atlases", f.table)))
+		img := readImage(t, sharedtest.Path(t, "data", "atlases", f.image))
+		tab, list := ParseTable(f.table, readText(t, sharedtest.Path(t, "data", "atlases", f.table)))
 		a, more := New(img, f.image, tab)
 		list.Add(more...)
 		if len(list) > 0 {

@@ -2,26 +2,11 @@ package atlas
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
 	"phasl/nifti"
 	"phasl/voxel"
 )
-
-// shared returns the path of a file of the shared test data, or skips.
-func shared(t testing.TB, parts ...string) string {
-	t.Helper()
-	root := os.Getenv("PHASL_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared")
-	}
-	path := filepath.Join(append([]string{root}, parts...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("shared data not found; set PHASL_SHARED")
-	}
-	return path
-}
 
 func readImage(t testing.TB, path string) *voxel.Image {
 	t.Helper()

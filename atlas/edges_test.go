@@ -137,12 +137,14 @@ func TestHemispheres(t *testing.T) {
 			t.Errorf("split(%q) = %q, %q", name, stem, h)
 		}
 	}
-	// The column goes before the name.
-	for text, want := range map[string]Hemisphere{"l": Left, "Left": Left, "LH": Left, "R": Right, "right": Right, "rh": Right, "both": Left, "n/a": Left} {
-		rows := [][]string{{"1", "ACC_sub_L", "asl", text}}
-		got := Table{Header: []string{"index", "name", "abbr", "Hemi"}, Rows: rows}.labels(nil)[0]
-		if got.Hemisphere != want || got.Abbreviation != "asl" {
-			t.Errorf("column %q: %+v, want %q", text, got, want)
+	// The column goes before the name, if it says anything.
+	for text, want := range map[string]Hemisphere{"l": Left, "Left": Left, "LH": Left, "R": Right, "right": Right, "rh": Right, "both": "", "n/a": ""} {
+		for _, named := range []Hemisphere{Left, Right} {
+			rows := [][]string{{"1", "ACC_sub_" + string(named), "asl", text}}
+			got := Table{Header: []string{"index", "name", "abbr", "Hemi"}, Rows: rows}.labels(nil)[0]
+			if want == "" && got.Hemisphere != named || want != "" && got.Hemisphere != want || got.Abbreviation != "asl" {
+				t.Errorf("column %q: %+v, want %q", text, got, want)
+			}
 		}
 	}
 }

@@ -111,7 +111,7 @@ func TestWriteTable(t *testing.T) {
 
 func TestWriteDescription(t *testing.T) {
 	dir := t.TempDir()
-	if err := WriteDescription(dir, "CBF", "1.2.3", Generator{Name: "dcm2niix"}); err != nil {
+	if err := WriteDescription(dir, "CBF", "1.2.3", nil, Generator{Name: "dcm2niix"}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(filepath.Join(dir, "dataset_description.json"))

@@ -78,11 +78,14 @@ type Generator struct {
 // WriteDescription writes dataset_description.json of a derivative dataset
 // into dir. name is the name of the dataset and version that of phasl, which is
 // listed first in GeneratedBy; generatedBy are programs that worked before it.
-func WriteDescription(dir, name, version string, generatedBy ...Generator) error {
+// links are the DatasetLinks, by the name that BIDS URIs of this dataset use;
+// may be nil.
+func WriteDescription(dir, name, version string, links map[string]string, generatedBy ...Generator) error {
 	return WriteJSON(filepath.Join(dir, descriptionFile), struct {
-		Name        string
-		BIDSVersion string
-		DatasetType string
-		GeneratedBy []Generator
-	}{name, Version, "derivative", append([]Generator{{Name: "phasl", Version: version}}, generatedBy...)})
+		Name         string
+		BIDSVersion  string
+		DatasetType  string
+		DatasetLinks map[string]string `json:",omitempty"`
+		GeneratedBy  []Generator
+	}{name, Version, "derivative", links, append([]Generator{{Name: "phasl", Version: version}}, generatedBy...)})
 }

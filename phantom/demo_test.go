@@ -160,7 +160,7 @@ func quantify(t *testing.T, a *Acquisition, in asl.Input, opt asl.Options) *asl.
 	}
 	in.Series, in.M0 = a.Series, a.M0
 	if a.M0 != nil {
-		in.M0TR = a.Protocol.m0TR()
+		in.M0TR = []float64{a.Protocol.m0TR()}
 	}
 	r, err := asl.Quantify(in, p, opt)
 	if err != nil {

@@ -286,7 +286,11 @@ func metricUnit(u string) string {
 
 func (v *scanView) regions(s *Scan) {
 	for _, r := range s.Regions {
-		row := regionView{Name: r.Name, Key: r.Key, CBF: fixed(r.CBF, 1), SE: fixed(r.SE, 1), Weighted: fixed(r.Weighted, 1),
+		d := 1
+		if s.unit() != CBFUnit { // relative perfusion is about 1
+			d = 3
+		}
+		row := regionView{Name: r.Name, Key: r.Key, CBF: fixed(r.CBF, d), SE: fixed(r.SE, d), Weighted: fixed(r.Weighted, d),
 			Relative: fixed(r.Relative, 2), Voxels: strconv.Itoa(r.Voxels), Coverage: percent(r.Coverage), Note: r.Note}
 		if math.IsNaN(r.CBF) && r.Note == "" {
 			row.Note = "no value; the reason was not recorded"

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"phasl/internal/sharedtest"
 	"phasl/nifti"
 	"phasl/voxel"
 )
@@ -110,7 +111,7 @@ func TestBrainASLReal(t *testing.T) {
 		m0             []int // volumes whose mean is the M0 or control image
 		control, label int   // first of each; they alternate
 	}{{"sub-01", []int{0}, 3, 2}, {"sub-02", []int{1, 3, 5, 7, 9, 11}, 1, 0}} {
-		s, _, err := nifti.ReadSeries(shared(t, "data", "asl", tt.sub, "perf", tt.sub+"_asl.nii.gz"))
+		s, _, err := nifti.ReadSeries(sharedtest.Path(t, "data", "asl", tt.sub, "perf", tt.sub+"_asl.nii.gz"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,32 +3,17 @@ package tissue
 import (
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
+	"phasl/internal/sharedtest"
 	"phasl/nifti"
 	"phasl/voxel"
 )
 
-// shared returns the path of a file of the shared test data, or skips.
-func shared(t testing.TB, parts ...string) string {
-	t.Helper()
-	root := os.Getenv("PHASL_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared")
-	}
-	path := filepath.Join(append([]string{root}, parts...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("shared data not found; set PHASL_SHARED")
-	}
-	return path
-}
-
 func readShared(t testing.TB, parts ...string) *voxel.Image {
 	t.Helper()
-	img, _, err := nifti.ReadImage(shared(t, parts...))
+	img, _, err := nifti.ReadImage(sharedtest.Path(t, parts...))
 	if err != nil {
 		t.Fatal(err)
 	}

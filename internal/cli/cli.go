@@ -31,6 +31,7 @@ type grammar struct {
 	Quantify quantifyCmd `cmd:"" help:"Turn one ASL scan into a map of cerebral blood flow."`
 	Validate validateCmd `cmd:"" help:"Check a BIDS dataset and report every fault at once."`
 	Demo     demoCmd     `cmd:"" help:"Simulate a subject, process it, and compare with the truth."`
+	LMM      lmmCmd      `cmd:"" name:"lmm" help:"Fit a linear mixed model to a table."`
 
 	Version kong.VersionFlag `help:"Print the version and exit." short:"V"`
 }

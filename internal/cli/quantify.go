@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"phasl/diag"
 	"phasl/internal/pipeline"
 )
 
@@ -41,7 +42,7 @@ func (c *quantifyCmd) Run(ctx context.Context, s streams) error {
 	set := c.settings()
 	set.ATTMap, set.T1Map = c.ATT, c.T1
 	res, err := pipeline.Quantify(ctx, c.ASL, pipeline.Config{
-		OutDir: c.Out, Settings: set, Standard: c.standard(), Version: Version(), Progress: prog.show,
+		OutDir: c.Out, Settings: set, Standard: c.standard(), Version: Version(), Progress: prog.show, Warn: func(l diag.List) { printProblems(s.err, l) },
 	})
 	prog.end()
 	if err != nil {
@@ -50,7 +51,6 @@ func (c *quantifyCmd) Run(ctx context.Context, s streams) error {
 	if err := c.write(s, res); err != nil {
 		return err
 	}
-	printProblems(s.err, res.Problems.Warnings())
 	summariseScan(c.summary(s), res)
 	return nil
 }

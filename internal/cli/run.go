@@ -51,7 +51,7 @@ func (c *runCmd) Run(ctx context.Context, s streams) error {
 	cfg := pipeline.Config{
 		BIDSDir: c.BIDSDir, OutDir: c.OutDir, WorkDir: c.WorkDir, SkipFaulty: c.SkipFaulty,
 		Participants: trimAll(c.ParticipantLabel, "sub-"), Sessions: trimAll(c.SessionLabel, "ses-"),
-		Settings: c.settings(), Standard: c.standard(), Version: Version(), Progress: prog.show,
+		Settings: c.settings(), Standard: c.standard(), Version: Version(), Progress: prog.show, Warn: func(l diag.List) { printProblems(s.err, l) },
 	}
 	res, err := pipeline.Run(ctx, cfg)
 	prog.end()
@@ -61,7 +61,6 @@ func (c *runCmd) Run(ctx context.Context, s streams) error {
 	if err := c.write(s, res); err != nil {
 		return err
 	}
-	printProblems(s.err, res.Problems.Warnings())
 	summariseRun(c.summary(s), res)
 	var faults diag.List
 	for _, f := range res.Failed {

@@ -42,8 +42,9 @@ type Config struct {
 	SkipFaulty      bool     // process what has no faults although something has
 	Settings
 	Standard
-	Version  string      // of the program, for the derivatives' description
-	Progress func(Event) // may be nil
+	Version  string          // of the program, for the derivatives' description
+	Progress func(Event)     // may be nil
+	Warn     func(diag.List) // told of warnings before the work begins; may be nil
 
 	overrides map[string]string // Overrides, taken apart
 }

@@ -317,9 +317,10 @@ func (s *scan) overlays() []report.Overlay {
 			Outlines: []report.Outline{{Name: "template brain", Mask: s.space.brain}},
 			Look:     "Cortex and deep grey nuclei of the CBF map lie on those of the template, and the regions of interest on the anterior cingulate.",
 		}
-		if s.anatomy == nil {
+		if !s.onAnatomy {
 			st := step("ASL to template, affine")
 			o.Measures, o.Failed = facts(st), !st.OK
+			o.Outlines = append(o.Outlines, report.Outline{Name: "white matter of the template", Mask: s.space.segmented(s.set.Workers).WM.Threshold(0.5)})
 		}
 		if rs := s.space.regions; rs != nil {
 			o.Labels, o.Regions = rs.onTemplate, rs.outlined
@@ -455,7 +456,10 @@ func (s *scan) recoveredTR() float64 {
 		return 0
 	}
 	if s.m0 != nil {
-		return s.m0TR
+		if len(s.m0TR) == 0 {
+			return 0
+		}
+		return s.m0TR[0]
 	}
 	for v, c := range s.protocol.Context {
 		if c == bids.M0Scan {

@@ -35,6 +35,7 @@ func Quantify(ctx context.Context, path string, c Config) (*ScanResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.warn(append(append(diag.List{}, l...), sl...))
 	w := &worker{ctx: ctx, c: &c, ds: ds, space: sp, label: in.Subject, scans: []*bids.Scan{in.With(c.overrides)},
 		found: map[string]diag.List{in.Path: found}, tick: &ticker{fn: c.Progress, total: 1}}
 	res, err := w.work(time.Now())
@@ -44,7 +45,7 @@ func Quantify(ctx context.Context, path string, c Config) (*ScanResult, error) {
 	out := res.Scans[0]
 	out.Problems = append(l, append(sl, out.Problems...)...)
 	out.locate(c.OutDir)
-	return &out, bids.WriteDescription(c.OutDir, "phasl derivatives", c.Version)
+	return &out, c.describe(ds.Root)
 }
 
 // locate puts the output folder before the names of the files, so that they

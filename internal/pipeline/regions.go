@@ -172,6 +172,9 @@ func (s *scan) measureRegions() {
 		} else if math.IsNaN(se[i]) && out.Note == "" {
 			out.Note = "the scan does not tell the standard error"
 		}
+		if out.Note == "" && (m.Mean < 0 || m.Mean > 4*global) {
+			out.Note = "hardly possible: look at the map and its standard error in this region"
+		}
 		s.regions = append(s.regions, out)
 	}
 }

@@ -76,6 +76,7 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 		return nil, err
 	}
 	res.Problems.Add(sl...)
+	c.warn(res.Problems)
 	if sp != nil {
 		res.Space = sp.name
 	}
@@ -203,6 +204,13 @@ func (c *Config) prepare(l *diag.List) {
 			fix = "use " + near
 		}
 		l.Errorf("--constant", name, fix, "is not a constant of any model")
+	}
+}
+
+// warn passes warnings on.
+func (c *Config) warn(l diag.List) {
+	if w := l.Warnings(); c.Warn != nil && len(w) > 0 {
+		c.Warn(w)
 	}
 }
 

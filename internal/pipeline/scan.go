@@ -35,10 +35,10 @@ type scan struct {
 	dvars    []float64     // per volume [% of the mean signal]; nil if motion was not estimated
 	stdDVARS []float64     // the same, standardised; about 1 for noise alone
 	m0       *voxel.Series // separate M0 on the grid of the series; nil if none
-	m0TR     float64
-	control  *voxel.Image // mean control; nil if there is none
-	look     *voxel.Image // what the head looks like: M0, else the mean control, else ΔM or CBF
-	crude    *voxel.Image // crude perfusion, to check masks against
+	m0TR     []float64     // repetition time of each of its volumes, or of all [s]
+	control  *voxel.Image  // mean control; nil if there is none
+	look     *voxel.Image  // what the head looks like: M0, else the mean control, else ΔM or CBF
+	crude    *voxel.Image  // crude perfusion, to check masks against
 	mask     *voxel.Mask
 
 	toAnatomy   voxel.Affine // ASL world → T1w world
@@ -272,9 +272,8 @@ func (s *scan) readM0() error {
 	if err := l.Err(); err != nil {
 		return err
 	}
-	s.m0TR = math.NaN()
-	if ok && len(tr) > 0 {
-		s.m0TR = tr[0]
+	if ok {
+		s.m0TR = tr
 	}
 	opt := register.Options{Seed: s.set.Seed, Workers: s.set.Workers}
 	move := voxel.Identity()

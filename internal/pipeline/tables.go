@@ -51,7 +51,22 @@ func writeTables(c *Config, all []ParticipantResult) error {
 	if err := bids.WriteTable(filepath.Join(c.OutDir, "regions.tsv"), regionColumns, rows); err != nil {
 		return err
 	}
-	return bids.WriteDescription(c.OutDir, "phasl derivatives", c.Version)
+	return c.describe(c.BIDSDir)
+}
+
+// describe writes dataset_description.json. "raw" in the sidecars' Sources is
+// the dataset at raw, linked relative to the derivatives so that both can move
+// together.
+func (c *Config) describe(raw string) error {
+	links := map[string]string{}
+	a, errA := filepath.Abs(c.OutDir)
+	b, errB := filepath.Abs(raw)
+	if errA == nil && errB == nil {
+		if rel, err := filepath.Rel(a, b); err == nil {
+			links["raw"] = filepath.ToSlash(rel)
+		}
+	}
+	return bids.WriteDescription(c.OutDir, "phasl derivatives", c.Version, links)
 }
 
 // regionRows returns the long-format rows of one scan.
