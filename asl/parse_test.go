@@ -77,10 +77,10 @@ func TestParseFaults(t *testing.T) {
 		{name: "TR in milliseconds", edit: edit{"RepetitionTimePreparation": 4500.0}, field: "RepetitionTimePreparation", found: "4500", fix: "4.5"},
 		{name: "old TR field", edit: edit{"RepetitionTimePreparation": nil, "RepetitionTime": array(10, 5, 5, 5)}, field: "RepetitionTimePreparation", found: "there is RepetitionTime", fix: "--set RepetitionTimePreparation=[10,5,5,5]"},
 		{name: "no TR", edit: edit{"RepetitionTimePreparation": nil}, field: "RepetitionTimePreparation", found: "missing"},
-		{name: "no labelling type", edit: edit{"ArterialSpinLabelingType": nil}, field: "ArterialSpinLabelingType", found: "missing", fix: "--set ArterialSpinLabelingType=PCASL"},
+		{name: "no labelling type", edit: edit{"ArterialSpinLabelingType": nil}, field: "ArterialSpinLabelingType", found: "missing", fix: "written like ArterialSpinLabelingType=PCASL"},
 		{name: "old labelling field", edit: edit{"ArterialSpinLabelingType": nil, "LabelingType": "pasl"}, field: "ArterialSpinLabelingType", found: "there is LabelingType", fix: "--set ArterialSpinLabelingType=pasl"},
 		{name: "unknown labelling", edit: edit{"ArterialSpinLabelingType": "VSASL"}, field: "ArterialSpinLabelingType", found: "VSASL"},
-		{name: "no M0Type", edit: edit{"M0Type": nil}, field: "M0Type", found: "missing", fix: "--set M0Type=Separate"},
+		{name: "no M0Type", edit: edit{"M0Type": nil}, field: "M0Type", found: "missing", fix: "written like M0Type=Separate"},
 		{name: "unknown M0Type", edit: edit{"M0Type": "Yes"}, field: "M0Type", found: "Yes"},
 		{name: "included but not there", edit: edit{"M0Type": "Included"}, field: "M0Type", found: "no volume is an m0scan"},
 		{name: "estimate without value", edit: edit{"M0Type": "Estimate"}, field: "M0Estimate", found: "missing"},
@@ -234,8 +234,8 @@ func TestParseASLDRO(t *testing.T) {
 		"ArterialSpinLabelingType":  "--set ArterialSpinLabelingType=PCASL",
 		"RepetitionTimePreparation": "--set RepetitionTimePreparation=[10,5,5]",
 		"MRAcquisitionType":         "--set MRAcquisitionType=3D",
-		"BackgroundSuppression":     "--set BackgroundSuppression=false",
-		"M0Type":                    "--set M0Type=Included",
+		"BackgroundSuppression":     "written like BackgroundSuppression=false",
+		"M0Type":                    "written like M0Type=Included",
 	}
 	for _, p := range l.Errors() {
 		fix, ok := want[p.Field]

@@ -84,9 +84,16 @@ const (
 // does, before contrasts are formed: treatment contrasts against the first
 // level. Columns that earlier ones determine are dropped and listed. Faults
 // are returned as a [diag.List].
-func NewDesign(f *Formula, t *Table) (*Design, error) {
+func NewDesign(f *Formula, t *Table) (*Design, error) { return newDesign(f, t, true) }
+
+// newDesign makes a design without a response if respond is not set.
+func newDesign(f *Formula, t *Table, respond bool) (*Design, error) {
 	var l diag.List
-	for _, v := range f.Variables() {
+	vars := f.Variables()
+	if !respond {
+		vars = f.predictors()
+	}
+	for _, v := range vars {
 		if t.find(v) == nil {
 			l.Add(t.unknownColumn(v))
 		}
@@ -95,13 +102,18 @@ func NewDesign(f *Formula, t *Table) (*Design, error) {
 		return nil, l
 	}
 	d := &Design{Formula: f, table: t}
-	yAll, err := numeric(f.response, t, map[*node][2]float64{})
-	if err != nil {
-		l.Add(err)
+	yAll := make([]float64, t.rows)
+	if respond {
+		v, err := numeric(f.response, t, map[*node][2]float64{})
+		if err != nil {
+			l.Add(err)
+		} else {
+			yAll = v
+		}
 	}
 	use := make([]bool, t.rows)
 	for i := range use {
-		use[i] = err != nil || !math.IsNaN(yAll[i])
+		use[i] = !math.IsNaN(yAll[i])
 	}
 	d.fixed = coding{atoms: f.atoms, terms: f.fixed, icept: f.icept, scale: map[*node][2]float64{}}
 	fixedVals := d.fixed.evaluate(t, &l, use)
@@ -133,7 +145,7 @@ func NewDesign(f *Formula, t *Table) (*Design, error) {
 	}
 	d.N = len(d.Rows)
 	if d.N == 0 {
-		l.Errorf(t.Name, "", "look for columns that are empty", "no row has all of %s", list(f.Variables()))
+		l.Errorf(t.Name, "", "look for columns that are empty", "no row has all of %s", list(vars))
 		return nil, l
 	}
 	d.fixed.build(fixedVals, d.Rows, t, &l)
@@ -152,11 +164,14 @@ func NewDesign(f *Formula, t *Table) (*Design, error) {
 	if l.Err() != nil {
 		return nil, l
 	}
-	return d, d.finish(&l)
+	if err := d.finish(&l, respond); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // finish decomposes X, forms the blocks and checks that the fit is possible.
-func (d *Design) finish(l *diag.List) error {
+func (d *Design) finish(l *diag.List, respond bool) error {
 	d.orth = orthogonalise(d.x, d.N, len(d.Columns))
 	d.Names = nil
 	for j, c := range d.Columns {
@@ -180,7 +195,7 @@ func (d *Design) finish(l *diag.List) error {
 	for _, v := range d.y {
 		mean = math.Max(mean, math.Abs(v))
 	}
-	if math.Sqrt(dot(res, res)) <= 1e-12*mean*math.Sqrt(float64(d.N)) {
+	if math.Sqrt(dot(res, res)) <= 1e-12*mean*math.Sqrt(float64(d.N)) && respond {
 		l.Errorf(name, d.Formula.response.String(), "check the column", "the fixed effects fit the response exactly, or it is constant; there is no variance to model")
 		return *l
 	}

@@ -126,13 +126,16 @@ func (d *Design) finishFit(y, e []float64, o *objective, min minimum, m Method) 
 
 func (g *general) copyMoments() *moments { mo := g.mo; return &mo }
 
-// singular tells whether a relative covariance has lost rank: an eigenvalue
-// below 1e-10 of 1 + the largest. lme4 asks for a diagonal of Λ below 1e-4.
+// singularBelow is the diagonal of Λ below which a fit counts as singular;
+// lme4 asks for 1e-4.
+const singularBelow = 1e-4
+
+// singular tells whether a relative covariance has all but lost rank.
 func (f *Fit) singular() bool {
 	for _, r := range f.Design.ran {
 		l := r.relative(f.Theta)
 		for i := range r.k {
-			if l[i*r.k+i] < 1e-5 {
+			if l[i*r.k+i] < singularBelow {
 				return true
 			}
 		}

@@ -97,6 +97,24 @@ func (f *Formula) Variables() []string {
 		})
 	}
 	add(f.response)
+	for _, v := range f.predictors() {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// predictors returns the columns on the right of the formula.
+func (f *Formula) predictors() []string {
+	var out []string
+	add := func(n *node) {
+		n.walk(func(m *node) {
+			if m.op == "var" && truth(m) < 0 && !slices.Contains(out, m.name) {
+				out = append(out, m.name)
+			}
+		})
+	}
 	for _, a := range f.atoms {
 		add(a)
 	}
