@@ -249,6 +249,7 @@ type batchState struct {
 	obj     *objective
 	e, g0   []float64
 	weights [][]float64 // by contrast in the basis Q; nil if undetermined
+	turned  [][]float64 // the same in the basis of ev
 	reml    bool
 }
 
@@ -315,15 +316,20 @@ func (w *batchWorker) newState(p *pattern) *batchState {
 		if p.nested != nil {
 			st.ev = newNestedEval(p.nested)
 			st.obj = newObjective(st.ev, d.N, d.orth.p, d.m, st.reml)
+			st.obj.red.diag = p.nested.rot != nil
 		}
 	}
-	st.weights = st.weights[:0]
+	st.weights, st.turned = st.weights[:0], st.turned[:0]
 	for _, c := range w.ext {
 		wt := p.d.estimable(c)
 		if wt != nil {
 			wt = p.d.orth.solveT(wt)
 		}
 		st.weights = append(st.weights, wt)
+		if wt != nil && p.nested != nil {
+			wt = p.nested.turned(wt)
+		}
+		st.turned = append(st.turned, wt)
 	}
 	return st
 }
@@ -371,7 +377,9 @@ func (w *batchWorker) store(j int, st *batchState, o *objective, min minimum) {
 			continue
 		}
 		at := j*len(st.weights) + c
-		v := dot(l, st.g0) + dot(l, o.red.gamma)
+		v := dot(l, st.g0)
+		l = st.turned[c]
+		v += dot(l, o.red.gamma)
 		use, df := phi, float64(d.N-d.orth.p)
 		switch {
 		case kr != nil:

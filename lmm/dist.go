@@ -55,7 +55,7 @@ func ChiSquareTail(x, df float64) float64 {
 // betaI returns the regularised incomplete beta function I_x(a, b), with
 // y = 1 − x given so that neither end loses digits.
 func betaI(a, b, x, y float64) float64 {
-	if x > y { // the complement is exact where it is small
+	if x > a/(a+b) { // past the mean: the complement is the smaller part
 		return 1 - mathext.RegIncBeta(b, a, y)
 	}
 	return mathext.RegIncBeta(a, b, x)

@@ -21,6 +21,10 @@ import (
 // and each pair of sizes in each kind of block, with coefficients that are
 // elementary functions of (a, g): so are all derivatives. Only the last row
 // and column of each matrix depend on the response.
+//
+// In a complete, balanced design the matrices' parts of Q commute. The basis
+// is then turned to their common eigenvectors (rot), in which they are
+// diagonal, and a step costs O(p) in place of O(p³).
 type nestedDesign struct {
 	n, p  int
 	m     int       // 1 or 2 variance parameters
@@ -34,6 +38,7 @@ type nestedDesign struct {
 	kinds []blockKind
 	kind  []int       // kind of each block
 	mats  [][]float64 // (p+1)², the part of Q filled in: sizes first, then each kind's pairs
+	rot   []float64   // rows are the new basis in terms of Q's columns; nil: Q itself
 }
 
 // A blockKind is the multiset of the sizes of a block's units.
@@ -98,7 +103,57 @@ func newNested(d *Design) *nestedDesign {
 		return nil
 	}
 	nd.fillQ()
+	if nd.turn() {
+		nd.fillQ()
+	}
 	return nd
+}
+
+// turn rotates the basis to common eigenvectors of the matrices and returns
+// whether there are such.
+func (nd *nestedDesign) turn() bool {
+	p, w := nd.p, nd.p+1
+	if p == 0 {
+		return false
+	}
+	mix := make([]float64, p*p) // a generic combination has all their eigenvectors
+	var size float64
+	for k, m := range nd.mats {
+		for i := range p {
+			for j := range p {
+				mix[i*p+j] += math.Sqrt(float64(k)+2) * m[i*w+j]
+				size = math.Max(size, math.Abs(m[i*w+j]))
+			}
+		}
+	}
+	_, rot := eigenSym(mix, p)
+	for _, m := range nd.mats {
+		inner := make([]float64, p*p)
+		for i := range p {
+			copy(inner[i*p:i*p+p], m[i*w:i*w+p])
+		}
+		c := sandwich(rot, inner, p, p)
+		for i := range p {
+			for j := range i {
+				if math.Abs(c[i*p+j]) > 1e-11*size {
+					return false
+				}
+			}
+		}
+	}
+	nd.rot = rot
+	for u := range nd.size {
+		copy(nd.bq[u*p:u*p+p], nd.turned(nd.bq[u*p:u*p+p]))
+	}
+	return true
+}
+
+// turned returns a vector over Q's columns in the basis in use.
+func (nd *nestedDesign) turned(l []float64) []float64 {
+	if nd.rot == nil {
+		return l
+	}
+	return mul(nd.rot, l, nd.p, nd.p, 1)
 }
 
 // maxMatrices bounds the fixed matrices; a design with more kinds of blocks
@@ -203,6 +258,7 @@ type nestedEval struct {
 	be     []float64 // unit sums of e
 	bs     []float64 // block sums of e
 	mo     moments
+	cells  []int // elements in use, if the matrices are diagonal in Q
 	first  []float64
 	second []float64
 }
@@ -215,6 +271,15 @@ func newNestedEval(nd *nestedDesign) *nestedEval {
 	if nd.m == 2 {
 		e.bq = nd.blockSums(nd.bq, nd.p)
 		e.bs = make([]float64, len(nd.kind)*len(nd.sizes))
+	}
+	p, w := nd.p, nd.p+1
+	for i := range p {
+		if nd.rot != nil {
+			e.cells = append(e.cells, i*w+i, i*w+p, p*w+i)
+		}
+	}
+	if nd.rot != nil {
+		e.cells = append(e.cells, p*w+p)
 	}
 	return e
 }
@@ -374,6 +439,15 @@ func (e *nestedEval) moments(theta []float64, deriv bool) *moments {
 // q_kl = ½ ∂²S/∂η_k∂η_l.
 func (e *nestedEval) add(k int, c coefficient, deriv bool) {
 	mo, mat := &e.mo, e.mats[k]
+	if e.cells != nil {
+		for _, i := range e.cells {
+			mo.s[i] += c.v * mat[i]
+		}
+		if deriv {
+			e.addCells(mat, c)
+		}
+		return
+	}
 	if !deriv {
 		s := mo.s[:len(mat)]
 		for i, v := range mat {
@@ -398,5 +472,23 @@ func (e *nestedEval) add(k int, c coefficient, deriv bool) {
 		a1[i] -= c.g * v
 		q01[i] += 0.5 * c.ag * v
 		q11[i] += 0.5 * c.gg * v
+	}
+}
+
+func (e *nestedEval) addCells(mat []float64, c coefficient) {
+	mo := &e.mo
+	a0, q00 := mo.a[0], mo.q[0]
+	for _, i := range e.cells {
+		a0[i] -= c.a * mat[i]
+		q00[i] += 0.5 * c.aa * mat[i]
+	}
+	if e.nd.m == 2 {
+		a1, q01, q11 := mo.a[1], mo.q[2], mo.q[3]
+		for _, i := range e.cells {
+			v := mat[i]
+			a1[i] -= c.g * v
+			q01[i] += 0.5 * c.ag * v
+			q11[i] += 0.5 * c.gg * v
+		}
 	}
 }

@@ -9,6 +9,7 @@ import "math"
 // and u = (−γ, 1), so that Wu is the residual e − Qγ.
 type reduced struct {
 	ok     bool
+	diag   bool    // QᵀV⁻¹Q is diagonal, and so are the A_k and Q_kl within Q
 	logdet float64 // log|QᵀV⁻¹Q|
 	r2     float64
 	gamma  []float64
@@ -23,6 +24,10 @@ func (r *reduced) from(mo *moments) {
 	if r.chol == nil {
 		r.chol, r.phi = make([]float64, p*p), make([]float64, p*p)
 		r.gamma, r.u = make([]float64, p), make([]float64, w)
+	}
+	if r.diag {
+		r.fromDiagonal(mo)
+		return
 	}
 	for i := range p {
 		copy(r.chol[i*p:i*p+p], mo.s[i*w:i*w+p])
@@ -46,7 +51,32 @@ func (r *reduced) from(mo *moments) {
 	r.u[p] = 1
 }
 
+func (r *reduced) fromDiagonal(mo *moments) {
+	p := mo.p
+	w := p + 1
+	r.ok, r.logdet, r.r2 = true, 0, mo.s[w*w-1]
+	prod := 1.0 // of the diagonal, whose elements are within (0, 1]
+	for i := range p {
+		d := mo.s[i*w+i]
+		r.ok = r.ok && d > 0
+		b := mo.s[i*w+p]
+		g := b / d
+		r.r2 -= b * g
+		r.gamma[i], r.u[i], r.phi[i*p+i] = g, -g, 1/d
+		if prod *= d; prod < 1e-200 {
+			r.logdet += math.Log(prod)
+			prod = 1
+		}
+	}
+	r.u[p] = 1
+	r.logdet += math.Log(prod)
+	r.ok = r.ok && r.r2 > 0
+}
+
 func (r *reduced) invertPhi(p int) {
+	if r.diag { // it is there already
+		return
+	}
 	clear(r.phi)
 	for i := range p {
 		r.phi[i*p+i] = 1
@@ -161,6 +191,10 @@ func (o *objective) byEta(mo *moments) {
 	p, m := o.p, o.m
 	w := p + 1
 	r := &o.red
+	if r.diag {
+		o.byEtaDiagonal(mo)
+		return
+	}
 	r.invertPhi(p)
 	for k := range m {
 		a := mo.a[k]
@@ -204,6 +238,47 @@ func (o *objective) byEta(mo *moments) {
 				for j := range p {
 					trff += fk[i*p+j] * fl[j*p+i]
 				}
+			}
+			ld := -mo.tt[k*m+l]
+			if o.reml {
+				ld += 2*trq - trff
+			}
+			o.ld2[k*m+l], o.ld2[l*m+k] = ld, ld
+			o.r2[k*m+l] = 2 * (uqu - aa)
+			o.r2[l*m+k] = o.r2[k*m+l]
+		}
+	}
+}
+
+func (o *objective) byEtaDiagonal(mo *moments) {
+	p, m := o.p, o.m
+	w := p + 1
+	r := &o.red
+	for k := range m {
+		a := mo.a[k]
+		s, tr := a[w*w-1], 0.0
+		for i := range p {
+			d, b := a[i*w+i], a[i*w+p]
+			o.ak[k*p+i] = d*r.u[i] + b
+			s += r.u[i] * (d*r.u[i] + 2*b)
+			f := r.phi[i*p+i] * d
+			o.fk[(k*p+i)*p+i] = f
+			tr += f
+		}
+		o.r1[k], o.ld1[k] = -s, mo.t[k]
+		if o.reml {
+			o.ld1[k] -= tr
+		}
+		for l := range k + 1 {
+			q := mo.q[k*m+l]
+			uqu := q[w*w-1]
+			var aa, trq, trff float64
+			for i := range p {
+				d, phi := q[i*w+i], r.phi[i*p+i]
+				uqu += r.u[i] * (d*r.u[i] + 2*q[i*w+p])
+				aa += phi * o.ak[k*p+i] * o.ak[l*p+i]
+				trq += phi * d
+				trff += o.fk[(k*p+i)*p+i] * o.fk[(l*p+i)*p+i]
 			}
 			ld := -mo.tt[k*m+l]
 			if o.reml {

@@ -88,11 +88,25 @@ func better(a, b minimum) bool {
 	return a.value < b.value-1e-9
 }
 
+func (o *objective) newton(start []float64) minimum { return newton(o, start) }
+
+// A surface is a function with its derivatives; grad and hess are those of the
+// last call of derivatives.
+type surface interface {
+	value(x []float64) float64
+	derivatives(x []float64) float64
+	grad() []float64
+	hess() []float64
+}
+
+func (o *objective) grad() []float64 { return o.g }
+func (o *objective) hess() []float64 { return o.h }
+
 // newton descends from start. Steps follow the Hessian, with a multiple of
 // the identity added while it is not positive definite, and are halved until
 // the deviance falls. It ends when the step promises less than rounding.
-func (o *objective) newton(start []float64) minimum {
-	m := o.m
+func newton(o surface, start []float64) minimum {
+	m := len(start)
 	x := append([]float64(nil), start...)
 	next := make([]float64, m)
 	l := make([]float64, m*m)
@@ -104,7 +118,7 @@ func (o *objective) newton(start []float64) minimum {
 		}
 		tau := 0.0
 		for {
-			copy(l, o.h)
+			copy(l, o.hess())
 			for i := range m {
 				l[i*m+i] += tau
 			}
@@ -113,17 +127,17 @@ func (o *objective) newton(start []float64) minimum {
 			}
 			var size float64
 			for i := range m {
-				size = math.Max(size, math.Abs(o.h[i*m+i]))
+				size = math.Max(size, math.Abs(o.hess()[i*m+i]))
 			}
 			tau = math.Max(4*tau, 1e-3*size+1e-8)
 			if tau > 1e30 {
 				return minimum{theta: x, value: f, steps: it}
 			}
 		}
-		copy(step, o.g)
+		copy(step, o.grad())
 		forward(l, m, step, 1)
 		backward(l, m, step, 1)
-		gain := dot(step, o.g)
+		gain := dot(step, o.grad())
 		var size float64
 		for i := range m {
 			size = math.Max(size, math.Abs(step[i])/(1+math.Abs(x[i])))

@@ -247,7 +247,7 @@ func (w *writer) quantification(in Info) {
 		model = "CBF was computed by the general kinetic model" + w.cite("buxton1998") + " with the relaxation time of tissue and a given transit time."
 	case "multi-delay":
 		model = "CBF and arterial transit time were fitted together in every voxel to the general kinetic model" + w.cite("buxton1998") +
-			" by nonlinear least squares; standard errors come from the residuals of the fit."
+			" by nonlinear least squares with a weak Gaussian prior on transit time, weighted by the noise; standard errors come from the scatter of the data."
 	}
 	var slices string
 	if in.SliceTimed {

@@ -78,6 +78,10 @@ func constantWords(name string) string {
 		return "Transit time of grey matter"
 	case "WhiteMatterTransitTime":
 		return "Transit time of white matter"
+	case "TransitTimePrior":
+		return "Mean of the prior of transit time"
+	case "TransitTimePriorSD":
+		return "Standard deviation of the prior of transit time"
 	case "M0T1":
 		return "T1 for the recovery of M0"
 	case "BolusDuration":

@@ -79,7 +79,7 @@ func known(m *voxel.Image) bool {
 // severe reports whether the numbers should not be used before the flag is
 // settled.
 func severe(f asl.Flag) bool {
-	return slices.Contains([]string{"no-signal", "swapped", "no-perfusion", "cbf-in-thousands", "negative"}, f.Code)
+	return slices.Contains([]string{"no-signal", "swapped", "no-perfusion", "cbf-in-thousands", "cbf-spread", "negative"}, f.Code)
 }
 
 // scanSentence says in one sentence what came out.
@@ -425,7 +425,7 @@ func (s *scan) methodsInfo() report.Info {
 		info.Model = "multi-delay"
 	case s.result.Model == asl.ModelKinetic:
 		info.Model = "kinetic"
-	case s.result.Model == asl.ModelGE:
+	case p.GEProduct && s.result.Model != asl.ModelKinetic:
 		info.Model = "product"
 	case s.result.Model == asl.ModelWhitePaper:
 		info.Model = "white-paper"

@@ -224,9 +224,9 @@ func (s *scan) regionErrors(cbf *voxel.Image) ([]float64, string) {
 }
 
 // voxelNoise returns the standard deviation of the noise of CBF in each voxel,
-// from the difference between neighbours in the ΔM image (or in CBF, if the
-// scanner computed it), which holds no structure finer than two voxels but
-// noise, and how it was found.
+// from the difference between neighbours in the ΔM image (or in CBF, if ΔM
+// does not tell), which holds no structure finer than two voxels but noise, and
+// how it was found.
 func (s *scan) voxelNoise() ([]float64, string) {
 	r := s.result
 	spacing := s.series.Spacing()
@@ -236,8 +236,9 @@ func (s *scan) voxelNoise() ([]float64, string) {
 			finer[a] = max(1, size[a]/spacing[a])
 		}
 	}
+	gain := r.Gain()
 	img := r.DeltaM
-	if img == nil {
+	if gain == nil { // no ΔM, or several delays, whose noise does not scale into CBF
 		img = r.CBF
 	}
 	// Zero-filling to a finer matrix repeats information: that many stored
@@ -245,7 +246,6 @@ func (s *scan) voxelNoise() ([]float64, string) {
 	repeat := math.Sqrt(finer[0] * finer[1] * finer[2])
 	sd := atlas.NoiseSD(img, s.mask, finer)
 	out := make([]float64, r.CBF.Len())
-	gain := r.Gain()
 	for n := range out {
 		out[n] = sd * repeat
 		if gain != nil {
