@@ -82,7 +82,7 @@ func (r *Result) notes(p *Protocol, alone []int, share float64, l diag.List) {
 		if p.source() == bids.Control {
 			why = "there is no M0 image and the controls are background-suppressed"
 		}
-		add("Perfusion is relative, in arbitrary units with a brain median of 1, because %s. Compare regions of this scan only.", why)
+		add("Perfusion is relative, in arbitrary units with a brain median of 1, because %s. Values can be compared within this scan only, and the shading of the receive coil, which M0 would have removed, is still in them.", why)
 	}
 	if p.GEProduct {
 		add("Recognised as GE's 3D spiral product: the proton-density volume is multiplied by %g and corrected for saturation recovery, and the T1 of blood (%g s) and the total efficiency (%.3g) are the product's unless they were given.", r.Calibration.Scale, r.Constants.Value(BloodT1), r.efficiency(p))
