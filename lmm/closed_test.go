@@ -220,12 +220,12 @@ func TestCrossoverTables(t *testing.T) {
 					t.Errorf("the deviance at lme4's θ is lower than at ours, by %g", -gain)
 				}
 				for i := range fit.Theta {
-					const h = 1e-4
+					const h = 1e-5 // truncation and rounding both leave about 1e-7
 					up, down := slices.Clone(fit.Theta), slices.Clone(fit.Theta)
 					up[i] += h
 					down[i] -= h
 					slope := (fit.Design.Deviance(up, REML) - fit.Design.Deviance(down, REML)) / (2 * h)
-					if math.Abs(slope) > 1e-6 {
+					if math.Abs(slope) > 2e-6 {
 						t.Errorf("the deviance has slope %g in θ %d", slope, i)
 					}
 				}

@@ -334,6 +334,29 @@ func checkModel(t *testing.T, w worst, d *Design, ref *refModel) {
 		check("likelihood ratio", "p", r.P, ref.ML.LRT.P, 1e-5)
 	}
 	checkMeans(t, check, fit, ref)
+	for g, b := range fit.RandomEffects() {
+		var one map[string]float64
+		var many map[string]map[string]float64
+		raw := ref.BLUPs[d.Groups[g].Name]
+		if json.Unmarshal(raw, &one) != nil {
+			if err := json.Unmarshal(raw, &many); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k := len(d.Groups[g].Terms)
+		for i, level := range d.Groups[g].Levels {
+			for j, term := range d.Groups[g].Terms {
+				want, ok := one[level]
+				if many != nil {
+					want, ok = many[level][term]
+				}
+				// A mode may be near zero; it is compared on the scale of σ.
+				if got := b[i*k+j]; !ok || math.Abs(got-want) > 1e-6*math.Max(ref.Sigma, math.Abs(want)) {
+					t.Errorf("mode of %s %s: %.12g, want %.12g", level, term, got, want)
+				}
+			}
+		}
+	}
 }
 
 func checkMeans(t *testing.T, check func(kind, what string, got, want, tol float64), fit *Fit, ref *refModel) {

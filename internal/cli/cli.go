@@ -78,7 +78,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	kctx, err := parser.Parse(args)
+	kctx, err := parser.Parse(joinLabels(args))
 	if err != nil {
 		fmt.Fprintf(stderr, "phasl: %v\n", err)
 		verb := ""

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"phasl/diag"
@@ -18,7 +19,7 @@ type runCmd struct {
 	OutDir  string `arg:"" name:"out-dir" help:"Folder for the derivatives; made if it is not there." placeholder:"OUT_DIR"`
 	Level   string `arg:"" enum:"participant" help:"Level of analysis: participant."`
 
-	ParticipantLabel []string `name:"participant-label" placeholder:"LABEL" group:"Selection" help:"Only these participants, without sub- (several: separated by commas, or repeat the flag)."`
+	ParticipantLabel []string `name:"participant-label" placeholder:"LABEL" group:"Selection" help:"Only these participants, with or without sub- (several: after one another, or separated by commas)."`
 	SessionLabel     []string `name:"session-label" placeholder:"LABEL" group:"Selection" help:"Only these sessions, without ses-."`
 	SkipFaulty       bool     `name:"skip-faulty" group:"Selection" help:"Process the scans without faults although others have some. The exit code is 3 all the same."`
 	WorkDir          string   `name:"work-dir" short:"w" placeholder:"DIR" group:"Running" help:"Folder for the records that let a rerun carry on (default OUT_DIR/.phasl)."`
@@ -67,6 +68,36 @@ func (c *runCmd) Run(ctx context.Context, s streams) error {
 		faults = append(faults, f.Problems.Errors()...)
 	}
 	return faults.Err()
+}
+
+// joinLabels lets labels follow their flag separated by spaces, as BIDS-Apps
+// take them: "--participant-label 01 02" becomes "--participant-label 01,02".
+// Only what comes after the three arguments of run can be meant so.
+func joinLabels(args []string) []string {
+	if len(args) < 4 || args[0] != "run" {
+		return args
+	}
+	out := slices.Clone(args[:4])
+	for _, a := range args[:4] {
+		if strings.HasPrefix(a, "-") {
+			return args // a flag among the arguments: no telling which is which
+		}
+	}
+	for i := 4; i < len(args); i++ {
+		out = append(out, args[i])
+		if args[i] != "--participant-label" && args[i] != "--session-label" {
+			continue
+		}
+		var labels []string
+		for i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+			i++
+			labels = append(labels, args[i])
+		}
+		if len(labels) > 0 {
+			out = append(out, strings.Join(labels, ","))
+		}
+	}
+	return out
 }
 
 // trimAll removes prefix from each label, as people often give it with the

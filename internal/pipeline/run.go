@@ -40,9 +40,11 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 	if err := apart(c.BIDSDir, c.OutDir); err != nil {
 		return nil, err
 	}
-	c.prepare(&l)
+	var asked diag.List // what the user asked for and cannot have
+	c.prepare(&asked)
 	people, selection := selectScans(ds, &c)
-	l.Add(selection...)
+	asked.Add(selection...)
+	l.Add(asked...)
 	found := map[string]diag.List{} // warnings about single scans, for their reports
 	res := &RunResult{Output: c.OutDir, Kept: []string{}, Failed: []FailedScan{}}
 	for i := range people {
@@ -63,7 +65,7 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 			return true
 		})
 	}
-	if err := l.Err(); err != nil && !c.SkipFaulty {
+	if l.Err() != nil && (!c.SkipFaulty || asked.Err() != nil) {
 		return nil, l
 	}
 	if err := c.writable(); err != nil {
