@@ -27,6 +27,8 @@ func (r *Result) flags(q *Quality, grey []int) []Flag {
 	case r.nothing():
 		add("no-signal", "check that control and label differ in the raw series, and that the file is the ASL run",
 			"control and label volumes are the same")
+	case math.IsInf(significance, -1):
+		add("swapped", "check the sign of the difference, or the order in aslcontext.tsv", "mean ΔM is negative")
 	case significance < -3:
 		add("swapped", "check the order in aslcontext.tsv: control and label are probably exchanged",
 			"mean ΔM is negative, %.1f standard errors below zero", -significance)

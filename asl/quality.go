@@ -138,7 +138,7 @@ func ratio(a, b float64) float64 {
 	return a / b
 }
 
-// tSNR returns the median over voxels of |mean ΔM| over the standard deviation
+// tSNR returns the median over voxels of mean ΔM over the standard deviation
 // of a single pair, both over all used pairs.
 func (r *Result) tSNR(at []int) float64 {
 	if r.DeltaM == nil || len(at) == 0 {

@@ -24,6 +24,10 @@ func (f *Fit) TypeIII(in Inference) []TermTest {
 	return out
 }
 
+// maxFull bounds the elements of the matrix with a column for every level;
+// beyond it type III tests are NaN.
+const maxFull = 50_000_000
+
 // typeIII returns the hypothesis matrix of each term. The columns of the model
 // matrix with one column for each level of every factor are expressed through
 // the estimated columns; a term's part of that is made orthogonal to the parts
@@ -32,8 +36,12 @@ func (f *Fit) TypeIII(in Inference) []TermTest {
 func (d *Design) typeIII() [][][]float64 {
 	p := d.orth.p
 	vals := d.atomValues()
-	full, names, _ := d.fixed.columns(vals, d.Rows, func(int, int) bool { return true })
+	limit := maxFull / d.N
+	full, names, _ := d.fixed.columns(vals, d.Rows, limit, func(int, int) bool { return true })
 	m := len(names)
+	if m > limit {
+		return make([][][]float64, len(d.terms))
+	}
 	// X⁺ · full: full columns as combinations of the estimated ones.
 	l := make([]float64, m*p)
 	col := make([]float64, d.N)

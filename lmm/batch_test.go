@@ -216,3 +216,48 @@ func BenchmarkSingleFit(b *testing.B) {
 		d.Fit(REML).Coefficients(Inference{})
 	}
 }
+
+// The measurement of docs/methods/mixed-models.md: 100,000 responses of 104
+// observations, stored as float32, on all CPUs.
+func benchmarkHundredThousand(b *testing.B, missing bool, ddf DDF) {
+	const n = 100_000
+	tab := crossover(26)
+	few := simulate(tab, 1000, 7)
+	if missing {
+		dropSessions(few, 1)
+	}
+	block := make([]float32, 0, n*tab.Len())
+	for j := range n {
+		shift := float64(j) * 1e-3
+		for i, v := range few[j%len(few)] {
+			block = append(block, float32(v+shift*math.Sin(float64(i*j))*1e-2))
+		}
+	}
+	f, err := ParseFormula(trialFormula)
+	if err != nil {
+		b.Fatal(err)
+	}
+	batch, err := NewBatch(f, tab)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		batch.FitFloat32(block, BatchOptions{Inference: Inference{DDF: ddf}})
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/n, "µs/fit")
+}
+
+func BenchmarkHundredThousandComplete(b *testing.B) { benchmarkHundredThousand(b, false, Residual) }
+func BenchmarkHundredThousandCompleteSatterthwaite(b *testing.B) {
+	benchmarkHundredThousand(b, false, Satterthwaite)
+}
+func BenchmarkHundredThousandCompleteKR(b *testing.B) {
+	benchmarkHundredThousand(b, false, KenwardRoger)
+}
+func BenchmarkHundredThousandMissing(b *testing.B) { benchmarkHundredThousand(b, true, Residual) }
+func BenchmarkHundredThousandMissingSatterthwaite(b *testing.B) {
+	benchmarkHundredThousand(b, true, Satterthwaite)
+}
+func BenchmarkHundredThousandMissingKR(b *testing.B) {
+	benchmarkHundredThousand(b, true, KenwardRoger)
+}

@@ -22,6 +22,10 @@ func (c *coding) evaluate(t *Table, l *diag.List, use []bool) []column {
 		out[a] = v
 		for i := range use {
 			use[i] = use[i] && !v.missing(i)
+			if v.levels == nil && math.IsInf(v.num[i], 0) {
+				l.Errorf(t.Name, n.String(), "leave the cell empty if the value is not known", "row %d is infinite", i+1)
+				break
+			}
 		}
 	}
 	return out
@@ -244,12 +248,13 @@ func (c *coding) termName(t term) string {
 // matrix returns the columns of all terms in the given rows, their names, and
 // the term of each (−1: the intercept).
 func (c *coding) matrix(vals []column, rows []int) (x []float64, names []string, of []int) {
-	return c.columns(vals, rows, func(t, a int) bool { return c.full[t][a] })
+	return c.columns(vals, rows, 4*maxColumns, func(t, a int) bool { return c.full[t][a] })
 }
 
 // columns is matrix with full telling which factors have a column for every
-// level. In a product the first factor's levels vary fastest.
-func (c *coding) columns(vals []column, rows []int, full func(t, a int) bool) (x []float64, names []string, of []int) {
+// level. In a product the first factor's levels vary fastest. Past limit
+// columns it stops, and what it returns has more than limit.
+func (c *coding) columns(vals []column, rows []int, limit int, full func(t, a int) bool) (x []float64, names []string, of []int) {
 	var cols [][]float64
 	ones := func() []float64 {
 		v := make([]float64, len(rows))
@@ -262,9 +267,12 @@ func (c *coding) columns(vals []column, rows []int, full func(t, a int) bool) (x
 		cols, names, of = append(cols, ones()), append(names, "(Intercept)"), append(of, -1)
 	}
 	for ti, t := range c.terms {
+		if len(cols) > limit {
+			break
+		}
 		prod, label := [][]float64{ones()}, []string{""}
 		for _, a := range t {
-			atom, aname := c.atomColumns(vals[a], c.levels[a], c.atoms[a].String(), rows, full(ti, a))
+			atom, aname := c.atomColumns(vals[a], c.levels[a], c.atoms[a].String(), rows, limit, full(ti, a))
 			var np [][]float64
 			var nl []string
 			for j := range atom {
@@ -281,7 +289,7 @@ func (c *coding) columns(vals []column, rows []int, full func(t, a int) bool) (x
 				}
 			}
 			prod, label = np, nl
-			if len(cols)+len(prod) > 4*maxColumns { // NewDesign refuses it; do not fill memory first
+			if len(cols)+len(prod) > limit {
 				break
 			}
 		}
@@ -299,7 +307,7 @@ func (c *coding) columns(vals []column, rows []int, full func(t, a int) bool) (x
 	return x, names, of
 }
 
-func (c *coding) atomColumns(v column, levels []string, name string, rows []int, full bool) (cols [][]float64, names []string) {
+func (c *coding) atomColumns(v column, levels []string, name string, rows []int, limit int, full bool) (cols [][]float64, names []string) {
 	if levels == nil {
 		x := make([]float64, len(rows))
 		for i, r := range rows {
@@ -311,7 +319,7 @@ func (c *coding) atomColumns(v column, levels []string, name string, rows []int,
 	if full {
 		from = 0
 	}
-	for k := from; k < min(len(levels), 4*maxColumns); k++ {
+	for k := from; k < min(len(levels), limit+2); k++ {
 		x := make([]float64, len(rows))
 		for i, r := range rows {
 			if v.codes[r] == k {

@@ -252,6 +252,9 @@ func (k *kenwardRoger) ddf(l []float64, rows int) (df, scale float64) {
 			a2 += k.w[i*d+j] * traceProduct(bk[i], bk[j])
 		}
 	}
+	if rows == 1 { // the formulas reduce to this, without their 0/0 at ν = 2
+		return 2 / a2, 1
+	}
 	q := float64(rows)
 	b := (a1 + 6*a2) / (2 * q)
 	g := ((q+1)*a1 - (q+4)*a2) / ((q + 2) * a2)

@@ -75,7 +75,7 @@ type coding struct {
 // limits that keep a fit within memory and time.
 const (
 	maxColumns   = 500
-	maxBlock     = 4000
+	maxBlock     = 2000
 	maxVarParams = 55
 )
 
@@ -200,7 +200,7 @@ func (d *Design) finish(l *diag.List, respond bool) error {
 		return *l
 	}
 	if !d.makeBlocks() {
-		l.Errorf(name, d.Formula.String(), "nest the groups, or use fewer levels", "crossed random effects tie more than %d levels together", maxBlock)
+		l.Errorf(name, d.Formula.String(), "nest the groups, or use fewer levels", "the random effects tie more than %d effects together by crossing", maxBlock)
 		return *l
 	}
 	return nil
@@ -219,19 +219,8 @@ func (d *Design) addRandom(f *Formula, code []coding, vals [][]column, groups []
 		}
 		z, cols, _ := code[i].matrix(vals[i], d.Rows)
 		g := Group{Name: strings.Join(rt.group, ":"), Terms: cols}
-		index := map[string]int{}
-		r := ranef{k: len(cols), z: z, lev: make([]int, d.N)}
-		var keys []string
-		for _, row := range d.Rows {
-			keys = append(keys, combined(groups[i], row))
-		}
-		g.Levels = levelOrder(groups[i], d.Rows)
-		for n, s := range g.Levels {
-			index[s] = n
-		}
-		for n, s := range keys {
-			r.lev[n] = index[s]
-		}
+		r := ranef{k: len(cols), z: z}
+		g.Levels, r.lev = levelsOf(groups[i], d.Rows)
 		r.nlev = len(g.Levels)
 		where := "(" + rt.source + ")"
 		switch {
@@ -253,42 +242,31 @@ func (d *Design) addRandom(f *Formula, code []coding, vals [][]column, groups []
 	}
 }
 
-// combined returns the level of a row in the combination of factors.
-func combined(fs []column, row int) string {
-	s := make([]string, len(fs))
-	for i, f := range fs {
-		s[i] = f.levels[f.codes[row]]
-	}
-	return strings.Join(s, ":")
-}
-
-// levelOrder returns the levels in use, the last factor varying fastest, as
-// R's interaction operator orders them.
-func levelOrder(fs []column, rows []int) []string {
-	type key struct {
-		codes []int
-		name  string
-	}
-	seen := map[string]bool{}
-	var ks []key
-	for _, row := range rows {
-		n := combined(fs, row)
-		if seen[n] {
-			continue
-		}
-		seen[n] = true
-		k := key{name: n}
+// levelsOf returns the levels of a combination of factors that are in use, the
+// last factor varying fastest, as R's interaction operator orders them, and the
+// level of each row.
+func levelsOf(fs []column, rows []int) (names []string, lev []int) {
+	codes := make([][]int, len(rows))
+	for i, row := range rows {
 		for _, f := range fs {
-			k.codes = append(k.codes, f.codes[row])
+			codes[i] = append(codes[i], f.codes[row])
 		}
-		ks = append(ks, k)
 	}
-	slices.SortFunc(ks, func(a, b key) int { return slices.Compare(a.codes, b.codes) })
-	out := make([]string, len(ks))
-	for i, k := range ks {
-		out[i] = k.name
+	distinct := slices.Clone(codes)
+	slices.SortFunc(distinct, slices.Compare)
+	distinct = slices.CompactFunc(distinct, slices.Equal)
+	for _, c := range distinct {
+		part := make([]string, len(fs))
+		for i, f := range fs {
+			part[i] = f.levels[c[i]]
+		}
+		names = append(names, strings.Join(part, ":"))
 	}
-	return out
+	for _, c := range codes {
+		at, _ := slices.BinarySearchFunc(distinct, c, slices.Compare)
+		lev = append(lev, at)
+	}
+	return names, lev
 }
 
 // makeBlocks finds connected rows by union of levels and stores each block's

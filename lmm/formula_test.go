@@ -106,7 +106,7 @@ func TestGroups(t *testing.T) {
 func TestFaults(t *testing.T) {
 	for _, tt := range []struct{ formula, found, fix string }{
 		{"y ~ treatment", "no such column", "choose one of: a, b"},
-		{"yy ~ a + xx", "no such column", "write y"},
+		{"y ~ a + emtpy", "no such column", "write empty"},
 		{"y", "expected", "response ~"},
 		{"y ~", "end", "column"},
 		{"y ~ a +", "end", "column"},
@@ -270,6 +270,47 @@ func TestReferenceLevels(t *testing.T) {
 		if err := tab.SetReference(r[0], r[1]); err == nil {
 			t.Errorf("reference %v accepted", r)
 		}
+	}
+}
+
+// TestGroupNamesMayHaveColons: combinations are told apart by their levels,
+// not by their joined names.
+func TestGroupNamesMayHaveColons(t *testing.T) {
+	tab := NewTable("colons")
+	tab.AddFactor("a", []string{"x", "x:y", "x", "x:y", "x", "x:y", "p", "p"})
+	tab.AddFactor("b", []string{"y:z", "z", "y:z", "z", "y:z", "z", "q", "q"})
+	tab.AddNumeric("y", []float64{1, 2, 4, 3, 2, 5, 1, 2.5})
+	if g := design(t, "y ~ 1 + (1|a:b)", tab).Groups[0]; len(g.Levels) != 3 {
+		t.Errorf("levels %v, want three", g.Levels)
+	}
+}
+
+// TestNoFixedEffects: a model of random effects alone, and one of nothing.
+func TestNoFixedEffects(t *testing.T) {
+	fit := design(t, "y ~ 0 + (1|g)", small()).Fit(REML)
+	ml := fit.Design.Fit(ML)
+	near(t, "REML is ML", fit.LogLik, ml.LogLik, 1e-12)
+	if len(fit.Coefficients(Inference{})) != 0 || len(fit.TypeIII(Inference{})) != 0 {
+		t.Error("coefficients or terms of an empty model")
+	}
+	// Without random effects ML is the normal likelihood.
+	d := design(t, "y ~ 0", small())
+	s2 := dot(d.y, d.y) / float64(d.N)
+	near(t, "log-likelihood", d.Fit(ML).LogLik, -0.5*float64(d.N)*(1+math.Log(2*math.Pi*s2)), 1e-12)
+}
+
+// TestInfiniteCovariate is refused, whatever made it.
+func TestInfiniteCovariate(t *testing.T) {
+	tab := small()
+	x := constant(1, tab.Len())
+	x[3] = math.Inf(1)
+	tab.AddNumeric("inf", x)
+	f, err := ParseFormula("y ~ inf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewDesign(f, tab); err == nil || !strings.Contains(err.Error(), "row 4 is infinite") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -22,63 +22,80 @@ const maxSteps = 200
 // σ a standard deviation of 1e-5 changes V by 1e-10.
 const snap = 1e-5
 
-// minimise seeks the global minimum from a few starts. variances lists the
-// elements of θ that are diagonal in Λ.
+// minimise seeks the global minimum: small and unbalanced data often have
+// several. With one or two variances it descends from every local minimum of a
+// coarse grid, otherwise from three sizes of Λ = I. diagonal tells which
+// elements of θ are diagonal in Λ.
 func (o *objective) minimise(diagonal []bool) minimum {
 	if o.m == 0 {
 		return minimum{theta: []float64{}, value: o.value(nil), converged: true}
 	}
+	best := minimum{value: math.Inf(1)}
+	descend := func(start []float64) {
+		if other := o.settle(newton(o, start), diagonal); best.theta == nil || better(other, best) {
+			best = other
+		}
+	}
+	if o.m <= 2 && diagonal[o.m-1] {
+		o.screen(descend)
+		return best
+	}
 	start := make([]float64, o.m)
-	set := func(v float64) {
+	for _, v := range []float64{1, 0.2, 4} {
 		for i, d := range diagonal {
 			start[i] = 0
 			if d {
 				start[i] = v
 			}
 		}
-	}
-	set(1)
-	best := o.settle(o.newton(start), diagonal)
-	if onBoundary(best.theta, diagonal) || !best.converged {
-		// The likelihood may have a second mode; look from near and from far.
-		for _, v := range []float64{0.2, 4} {
-			set(v)
-			if other := o.settle(o.newton(start), diagonal); better(other, best) {
-				best = other
-			}
-		}
-		return best
-	}
-	// An inner minimum is compared with each single variance at zero.
-	for i, d := range diagonal {
-		if !d || !o.single(i, diagonal) {
-			continue
-		}
-		copy(start, best.theta)
-		start[i] = 0
-		if o.value(start) < best.value {
-			start[i] = 0.05
-			if other := o.settle(o.newton(start), diagonal); better(other, best) {
-				best = other
-			}
-		}
+		descend(start)
 	}
 	return best
 }
 
-// single tells whether θ_i is the only parameter of its column of Λ: the next
-// one is diagonal too, or there is none.
-func (o *objective) single(i int, diagonal []bool) bool {
-	return i+1 == len(diagonal) || diagonal[i+1]
-}
+// ratios is the grid of each θ: standard deviations relative to σ.
+var ratios = [...]float64{0, 0.3, 0.7, 1.4, 3, 8}
 
-func onBoundary(theta []float64, diagonal []bool) bool {
-	for i, v := range theta {
-		if diagonal[i] && v == 0 {
-			return true
+// screen calls descend from each point of the grid that is not above its
+// neighbours. From a zero, where the deviance is level by symmetry, it starts a
+// little beside.
+func (o *objective) screen(descend func(start []float64)) {
+	const n = len(ratios)
+	var x [2]float64
+	var f [n * n]float64
+	rows := 1
+	if o.m == 2 {
+		rows = n
+	}
+	for i := range rows {
+		for j := range n {
+			x[0], x[1] = ratios[j], ratios[i]
+			f[i*n+j] = o.value(x[:o.m])
 		}
 	}
-	return false
+	for i := range rows {
+		for j := range n {
+			if !lowest(f[:rows*n], rows, n, i, j) {
+				continue
+			}
+			x[0], x[1] = math.Max(ratios[j], 0.1), math.Max(ratios[i], 0.1)
+			descend(x[:o.m])
+		}
+	}
+}
+
+// lowest tells whether element (i, j) is below its eight neighbours; of equal
+// ones the first counts.
+func lowest(f []float64, rows, n, i, j int) bool {
+	v := f[i*n+j]
+	for a := max(0, i-1); a <= min(rows-1, i+1); a++ {
+		for b := max(0, j-1); b <= min(n-1, j+1); b++ {
+			if w := f[a*n+b]; w < v || w == v && a*n+b < i*n+j {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func better(a, b minimum) bool {
@@ -87,8 +104,6 @@ func better(a, b minimum) bool {
 	}
 	return a.value < b.value-1e-9
 }
-
-func (o *objective) newton(start []float64) minimum { return newton(o, start) }
 
 // A surface is a function with its derivatives; grad and hess are those of the
 // last call of derivatives.

@@ -50,12 +50,6 @@ func (c Constants) over(d Constants) Constants {
 	return c
 }
 
-// Constants15T returns the constants at 1.5 T: T1 of grey matter 1.0 s, white
-// 0.65 s and arterial blood 1.35 s; the rest as at 3 T.
-func Constants15T() Constants {
-	return Constants{T1Grey: 1.0, T1White: 0.65, T1Blood: 1.35}.orDefault()
-}
-
 // t1 and m0 of tissues outside the brain are those of fat, muscle and bone at
 // 3 T, relative to grey matter; they only make the head look right.
 func (c *Constants) t1(t Tissue) float64 {

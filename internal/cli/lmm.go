@@ -140,12 +140,15 @@ func (c *lmmCmd) Run(s streams) error {
 			}
 		}
 	}
+	var design *lmm.Design
+	if formula != nil && table != nil {
+		design, err = lmm.NewDesign(formula, table)
+		if err := collect(&faults, err); err != nil {
+			return err
+		}
+	}
 	if faults.Err() != nil {
 		return faults
-	}
-	design, err := lmm.NewDesign(formula, table)
-	if err != nil {
-		return err
 	}
 	var contrasts []lmm.Contrast
 	for _, text := range c.Contrast {

@@ -11,7 +11,7 @@ import (
 type analysisFlags struct {
 	Model    string             `enum:"auto,whitepaper,kinetic,ge" default:"auto" group:"Perfusion" help:"Model: auto (kinetic for several delays, the vendor's equation for GE product scans, white paper otherwise), whitepaper, kinetic, ge."`
 	Set      []string           `name:"set" placeholder:"FIELD=VALUE" sep:"none" group:"Perfusion" help:"Give a BIDS field that the sidecars lack or have wrong, e.g. LabelingDuration=1.8 (repeatable). The report says so."`
-	Constant map[string]float64 `name:"constant" placeholder:"NAME=VALUE" mapsep:"none" group:"Perfusion" help:"Set a constant of the model, e.g. BloodT1=1.65 (repeatable); an unknown name prints them all."`
+	Constant map[string]float64 `name:"constant" placeholder:"NAME=VALUE" mapsep:"none" group:"Perfusion" help:"Set a constant of the model, e.g. BloodT1=1.65 (repeatable); a name that is none of them prints them."`
 	M0Scale  *float64           `name:"m0-scale" placeholder:"X" group:"Perfusion" help:"Factor applied to M0 before division; for GE product scans it replaces 32 x NEX."`
 	RawM0    bool               `name:"raw-m0" group:"Perfusion" help:"Divide by M0 in every voxel, also where it is too low to be trusted (below 0.2 of its median), instead of extending it from the neighbours there."`
 	Motion   string             `enum:"correct,off" default:"correct" group:"Perfusion" help:"Head motion within the series: correct, off."`

@@ -24,7 +24,6 @@ type progress struct {
 	mu    sync.Mutex
 	start time.Time
 	drawn bool // a line without its newline stands on the terminal
-	last  time.Time
 }
 
 func newProgress(w io.Writer) *progress {
@@ -42,12 +41,7 @@ func (p *progress) show(e pipeline.Event) {
 	defer p.mu.Unlock()
 	elapsed := time.Since(p.start).Seconds()
 	if !p.tty {
-		if e.Fraction == 0 { // a step begins; its inner progress would only fill a log
-			fmt.Fprintf(p.w, "[%6.1f s] %d/%d %s: %s\n", elapsed, e.Done+1, e.Total, e.Unit, e.Step)
-		}
-		return
-	}
-	if p.drawn && e.Fraction > 0 && time.Since(p.last) < 80*time.Millisecond {
+		fmt.Fprintf(p.w, "[%6.1f s] %d/%d %s: %s\n", elapsed, e.Done+1, e.Total, e.Unit, e.Step)
 		return
 	}
 	const cells = 24
@@ -58,7 +52,7 @@ func (p *progress) show(e pipeline.Event) {
 		line = string(r[:p.width-1])
 	}
 	fmt.Fprint(p.w, "\r\x1b[K", line)
-	p.drawn, p.last = true, time.Now()
+	p.drawn = true
 }
 
 // end leaves the terminal on a fresh line.

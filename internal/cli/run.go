@@ -19,7 +19,7 @@ type runCmd struct {
 	OutDir  string `arg:"" name:"out-dir" help:"Folder for the derivatives; made if it is not there." placeholder:"OUT_DIR"`
 	Level   string `arg:"" enum:"participant" help:"Level of analysis: participant."`
 
-	ParticipantLabel []string `name:"participant-label" placeholder:"LABEL" group:"Selection" help:"Only these participants, with or without sub- (several: after one another, or separated by commas)."`
+	ParticipantLabel []string `name:"participant-label" placeholder:"LABEL" group:"Selection" help:"Only these participants, with or without sub- (several: separated by commas or, after the three arguments, by spaces)."`
 	SessionLabel     []string `name:"session-label" placeholder:"LABEL" group:"Selection" help:"Only these sessions, without ses-."`
 	SkipFaulty       bool     `name:"skip-faulty" group:"Selection" help:"Process the scans without faults although others have some. The exit code is 3 all the same."`
 	WorkDir          string   `name:"work-dir" short:"w" placeholder:"DIR" group:"Running" help:"Folder for the records that let a rerun carry on (default OUT_DIR/.phasl)."`
@@ -137,7 +137,7 @@ func summariseRun(w io.Writer, res *pipeline.RunResult) {
 	}
 	fmt.Fprintf(w, "\nReport:  %s\nRegions: %s\n", filepath.Join(res.Output, "index.html"), filepath.Join(res.Output, "regions.tsv"))
 	if len(res.Failed) > 0 {
-		fmt.Fprintf(w, "Not processed: %d (see above)\n", len(res.Failed))
+		fmt.Fprintf(w, "Not processed: %d; why is said below\n", len(res.Failed))
 	}
 }
 

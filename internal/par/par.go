@@ -21,7 +21,8 @@ func Workers(n int) int {
 }
 
 // Do calls fn(i) once for each i in [0, n), on at most workers goroutines
-// (0: one per CPU). fn must not depend on the order of calls.
+// (0: one per CPU). fn must not depend on the order of calls. If a call panics,
+// so does Do, after the calls under way have ended.
 func Do(workers, n int, fn func(i int)) {
 	workers = min(Workers(workers), n)
 	if workers <= 1 {
@@ -32,8 +33,17 @@ func Do(workers, n int, fn func(i int)) {
 	}
 	var next atomic.Int64
 	var wg sync.WaitGroup
+	var once sync.Once
+	var fault any
 	for range workers {
 		wg.Go(func() {
+			defer func() {
+				// A panic here would end the program past the caller's recover.
+				if r := recover(); r != nil {
+					once.Do(func() { fault = r })
+					next.Store(int64(n))
+				}
+			}()
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= n {
@@ -44,6 +54,9 @@ func Do(workers, n int, fn func(i int)) {
 		})
 	}
 	wg.Wait()
+	if fault != nil {
+		panic(fault)
+	}
 }
 
 // Ranges cuts [0, n) into pieces of size elements (the last may be shorter)

@@ -48,3 +48,21 @@ func TestSumDoesNotDependOnWorkers(t *testing.T) {
 		t.Errorf("harmonic sum %g, want %g", want, exact)
 	}
 }
+
+func TestPanicReachesTheCaller(t *testing.T) {
+	for _, workers := range []int{1, 4} {
+		func() {
+			defer func() {
+				if r := recover(); r != "boom" {
+					t.Errorf("%d workers: recovered %v, want boom", workers, r)
+				}
+			}()
+			par.Do(workers, 100, func(i int) {
+				if i == 37 {
+					panic("boom")
+				}
+			})
+			t.Errorf("%d workers: no panic", workers)
+		}()
+	}
+}

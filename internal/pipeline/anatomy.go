@@ -90,6 +90,14 @@ func (a *anatomy) picture(s *space, workers int) {
 	edge := func(m *voxel.Image) *voxel.Mask { return m.Threshold(0.5) }
 	small := a.t1.Grid.WithSpacing(voxel.Vec{2, 2, 2}) // the page needs no more
 	show := func(m *voxel.Image) *voxel.Image { return voxel.Average(m, small, voxel.Identity(), 2, workers) }
+	measures := []report.Fact{{Name: "image", Value: filepath.Base(a.file)}}
+	failed := false
+	for _, st := range a.steps {
+		if st.Step == "tissue segmentation" || st.Step == "brain mask of the T1w image" {
+			measures = append(measures, report.Fact{Name: st.Step, Value: st.Detail})
+			failed = failed || !st.OK
+		}
+	}
 	a.overlays = append(a.overlays, report.Overlay{
 		Title:  "Brain mask and tissues on the T1w image",
 		Fixed:  report.Layer{Name: "T1w", Image: show(a.t1)},
@@ -98,7 +106,8 @@ func (a *anatomy) picture(s *space, workers int) {
 			{Name: "brain", Mask: edge(show(a.brain.Image()))},
 			{Name: "white matter", Mask: edge(show(a.tissues.WM))},
 		},
-		Measures: []report.Fact{{Name: "image", Value: filepath.Base(a.file)}},
+		Measures: measures,
+		Failed:   failed,
 		Look:     "The brain line follows the surface of the brain, without scalp or neck; the white-matter line follows the inner edge of the cortex.",
 	})
 	if s == nil {

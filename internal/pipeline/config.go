@@ -56,7 +56,6 @@ type Event struct {
 	Done      int     // units finished
 	Total     int     // units in all
 	StepsDone float64 // share of the present unit that is done, 0 to 1
-	Fraction  float64 // share of the present step that is done; 0: it begins
 }
 
 // ValidateResult is what [Validate] found.

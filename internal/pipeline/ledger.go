@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,19 +24,35 @@ import (
 // is written last, so that a participant without a valid record is done anew.
 type record struct {
 	Key     string            `json:"key"`
+	How     string            `json:"how"`     // digest of settings and program alone
 	Outputs map[string]string `json:"outputs"` // path relative to the output folder → SHA-256
 	Result  ParticipantResult `json:"result"`
+
+	name string // of the record: the participant, and the sessions if only some were asked for
 }
 
-// recordPath returns where the record of a participant lies.
-func recordPath(work, participant string) string {
-	return filepath.Join(work, "participants", "sub-"+participant+".json")
+// recordPath returns where the record of that name lies.
+func recordPath(work, name string) string {
+	return filepath.Join(work, "participants", name+".json")
+}
+
+// oldOutputs returns what a record says was written, whether or not it holds.
+func oldOutputs(work, name string) []string {
+	b, err := os.ReadFile(recordPath(work, name))
+	if err != nil {
+		return nil
+	}
+	var r record
+	if json.Unmarshal(b, &r) != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(r.Outputs))
 }
 
 // readRecord returns the record of a participant if it has the key wanted and
 // every output is still what was written.
-func readRecord(work, out, participant, key string) (*record, bool) {
-	b, err := os.ReadFile(recordPath(work, participant))
+func readRecord(work, out, name, key string) (*record, bool) {
+	b, err := os.ReadFile(recordPath(work, name))
 	if err != nil {
 		return nil, false
 	}
@@ -61,22 +78,22 @@ func writeRecord(work, out string, r record, outputs []string) error {
 		}
 		r.Outputs[filepath.ToSlash(name)] = sum
 	}
-	return atomicfile.Write(recordPath(work, r.Result.Participant), func(w io.Writer) error {
+	return atomicfile.Write(recordPath(work, r.name), func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", " ")
 		return enc.Encode(r)
 	})
 }
 
-// allRecords returns the results of every finished participant, by label, so
+// allRecords returns the records of every finished participant, by name, so
 // that tables also hold those whom another process did.
-func allRecords(work string) ([]ParticipantResult, error) {
+func allRecords(work string) ([]record, error) {
 	names, err := filepath.Glob(filepath.Join(work, "participants", "sub-*.json"))
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(names)
-	var out []ParticipantResult
+	var out []record
 	for _, n := range names {
 		b, err := os.ReadFile(n)
 		if err != nil {
@@ -86,7 +103,8 @@ func allRecords(work string) ([]ParticipantResult, error) {
 		if err := json.Unmarshal(b, &r); err != nil {
 			return nil, fmt.Errorf("read %s (remove it to have the participant done again): %w", n, err)
 		}
-		out = append(out, r.Result)
+		r.name = strings.TrimSuffix(filepath.Base(n), ".json")
+		out = append(out, r)
 	}
 	return out, nil
 }

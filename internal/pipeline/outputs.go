@@ -36,7 +36,11 @@ func (s *scan) summarise() {
 	}
 	o.ConstantDetails = r.Constants
 	o.Flags = append(append([]asl.Flag{}, s.flags...), s.unusual()...)
-	for _, st := range s.steps {
+	steps := s.steps
+	if s.anatomy != nil {
+		steps = append(append([]StepResult{}, s.anatomy.steps...), steps...)
+	}
+	for _, st := range steps {
 		if !st.OK {
 			o.Flags = append(o.Flags, asl.Flag{Code: "step", Found: st.Step + ": " + st.Detail, Look: "look at the picture of this step in the report; values that depend on it may be missing or wrong"})
 		}

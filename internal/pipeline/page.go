@@ -115,6 +115,9 @@ func modelWords(m asl.Model) string {
 func (s *scan) protocolFacts() []report.Fact {
 	p := &s.protocol
 	var out []report.Fact
+	if p.IsCBF() { // how it was acquired does not enter, and was not read
+		return s.sizeFacts()
+	}
 	add := func(name, value, unit, field string) {
 		if value != "" {
 			out = append(out, report.Fact{Name: name, Value: value, Unit: unit, From: s.in.Sidecar.Source(field)})
@@ -136,6 +139,13 @@ func (s *scan) protocolFacts() []report.Fact {
 	add("Field strength", numbers([]float64{p.FieldStrength}), "T", "MagneticFieldStrength")
 	add("Background suppression", suppression(p), "", "BackgroundSuppression")
 	add("M0", p.M0Type, "", "M0Type")
+	return append(out, s.sizeFacts()...)
+}
+
+// sizeFacts says what the series holds.
+func (s *scan) sizeFacts() []report.Fact {
+	var out []report.Fact
+	p := &s.protocol
 	counts := map[bids.VolumeType]int{}
 	for _, c := range p.Context {
 		counts[c]++
@@ -195,10 +205,12 @@ func (s *scan) measures() []measure {
 	q := s.quality
 	unit := s.result.Units
 	gm := report.Metric{Name: "Grey-matter CBF", Value: q.GreyCBF, Unit: unit, Low: 30, High: 100, Key: true, Note: "mean over voxels that are mostly grey matter, from " + s.tissuesFrom}
+	qei := 0.5
 	wm := report.Metric{Name: "White-matter CBF", Value: q.WhiteCBF, Unit: unit, Low: 8, High: 40}
 	if unit != asl.UnitsAbsolute {
 		gm.Name, wm.Name = "Grey-matter perfusion", "White-matter perfusion"
 		gm.Low, gm.High, wm.Low, wm.High = nan, nan, nan, nan
+		qei = nan // it was rated on absolute CBF
 	}
 	if s.tissues == nil {
 		gm.Note = "needs a T1w image, or a template that the scan could be registered to"
@@ -211,7 +223,7 @@ func (s *scan) measures() []measure {
 		{gm, []string{"cbf-in-thousands", "cbf-high", "cbf-low", "negative", "no-perfusion", "no-signal", "swapped"}, level},
 		{wm, []string{"cbf-in-thousands", "cbf-high", "cbf-low", "negative", "no-perfusion", "no-signal", "swapped"}, level},
 		{report.Metric{Name: "GM/WM ratio", Value: q.Ratio, Low: 1.3, High: 5, Note: "grey matter has two to four times the flow of white; large voxels and blurring bring the ratio down"}, []string{"grey-not-above-white"}, outlines},
-		{report.Metric{Name: "QEI", Value: q.QEI, Low: 0.5, High: nan, Key: true, Note: "quality evaluation index, 0 to 1 (Dolui et al. 2024)"}, []string{"qei-low"}, "look at the CBF map before using it: scans below 0.5 are seldom rated acceptable by eye"},
+		{report.Metric{Name: "QEI", Value: q.QEI, Low: qei, High: nan, Key: true, Note: "quality evaluation index, 0 to 1 (Dolui et al. 2024)"}, []string{"qei-low"}, "look at the CBF map before using it: scans below 0.5 are seldom rated acceptable by eye"},
 		{report.Metric{Name: "Spatial CoV", Value: q.SpatialCoV, Low: nan, High: 0.8, Key: true, Note: "standard deviation over mean in grey matter; high with late arrival or noise"}, []string{"scov-high"}, "look for bright vessels and cold watersheds: label may not have arrived by readout"},
 		{report.Metric{Name: "tSNR", Value: q.TSNR, Low: nan, High: nan, Note: "mean ΔM over its scatter from pair to pair, median of grey matter; needs several pairs"}, nil, ""},
 		{report.Metric{Name: "Negative grey matter", Value: 100 * q.NegativeFraction, Unit: "%", Low: nan, High: 10}, []string{"many-negative"}, "look at the ΔM map for noise and motion"},
@@ -299,9 +311,13 @@ func (s *scan) overlays() []report.Overlay {
 		t1 := voxel.Average(s.anatomy.t1, s.series.Grid, s.toAnatomy, 2, s.set.Workers)
 		wm := voxel.Average(s.anatomy.tissues.WM, s.series.Grid, s.toAnatomy, 2, s.set.Workers)
 		st := step("ASL to T1w, rigid")
+		name := "ASL (M0 or control)"
+		if s.blind {
+			name = "ASL (difference)"
+		}
 		out = append(out, report.Overlay{
 			Title:  "Scan and T1w image",
-			Fixed:  report.Layer{Name: "ASL (M0 or control)", Image: s.look},
+			Fixed:  report.Layer{Name: name, Image: s.look},
 			Moving: report.Layer{Name: "T1w", Image: t1},
 			Outlines: []report.Outline{
 				{Name: "brain mask", Mask: s.mask}, {Name: "white matter", Mask: wm.Threshold(0.5)}},
@@ -343,7 +359,7 @@ func (w *worker) writeReport(res *ParticipantResult, scans []pageScan, anatomies
 		info := s.info
 		info.Software, info.People, info.Scans = p.Software, 1, 0
 		k := slices.IndexFunc(kinds, func(x report.Info) bool {
-			x.Scans, x.Outliers, info.Outliers = 0, "", s.info.Outliers
+			x.Scans, x.Outliers = 0, ""
 			y := info
 			y.Outliers = ""
 			return reflect.DeepEqual(x, y)
@@ -386,6 +402,9 @@ func (s *scan) methodsInfo() report.Info {
 		Pulses:  max(p.SuppressionPulses, 0), Suppressed: p.BackgroundSuppression, VoxelSize: s.series.Spacing(),
 		Realigned: s.moved, M0TR: s.recoveredTR(), SliceTimed: p.SliceTimes != nil,
 		QEI: !math.IsNaN(s.quality.QEI), SpatialCoV: !math.IsNaN(s.quality.SpatialCoV),
+	}
+	if p.IsCBF() {
+		info.Labelling, info.Suppressed, info.Pulses = "", false, 0
 	}
 	for _, d := range p.Delays() {
 		info.PLD = append(info.PLD, d.PLD)

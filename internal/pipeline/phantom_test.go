@@ -116,13 +116,13 @@ func TestSameBytes(t *testing.T) {
 	// A damaged output is noticed.
 	rec := filepath.Join(c.OutDir, filepath.FromSlash(first.Participants[0].Scans[0].CBFFile))
 	key := recordKey(t, c)
-	if _, ok := readRecord(filepath.Join(c.OutDir, ".phasl"), c.OutDir, "01", key); !ok {
+	if _, ok := readRecord(filepath.Join(c.OutDir, ".phasl"), c.OutDir, "sub-01", key); !ok {
 		t.Error("the record of a finished participant does not hold")
 	}
 	if err := os.WriteFile(rec, []byte("oops"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := readRecord(filepath.Join(c.OutDir, ".phasl"), c.OutDir, "01", key); ok {
+	if _, ok := readRecord(filepath.Join(c.OutDir, ".phasl"), c.OutDir, "sub-01", key); ok {
 		t.Error("a record vouches for a damaged file")
 	}
 
@@ -153,7 +153,7 @@ func TestSameBytes(t *testing.T) {
 
 func recordKey(t *testing.T, c Config) string {
 	t.Helper()
-	b, err := os.ReadFile(recordPath(filepath.Join(c.OutDir, ".phasl"), "01"))
+	b, err := os.ReadFile(recordPath(filepath.Join(c.OutDir, ".phasl"), "sub-01"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,9 +33,6 @@ func loadRegions(c *Config, s *space, l *diag.List) (*regionSet, error) {
 		return nil, err
 	}
 	table := c.Labels
-	if table == "" {
-		table = labelsBeside(c.Atlas)
-	}
 	var t atlas.Table
 	if table == "" {
 		l.Warnf(c.Atlas, "--labels", "give the label table with --labels FILE", "no label table was found beside the atlas; regions are called label_N")
@@ -145,7 +142,7 @@ func (s *scan) measureRegions() {
 		cbf = onAtlas(r.CBF)
 	}
 	gm := onAtlas(s.tissues.GM)
-	opt := atlas.SummaryOptions{Coverage: rs.minCoverage, Workers: workers}
+	opt := atlas.SummaryOptions{Coverage: max(rs.minCoverage, 1e-9), Workers: workers} // 0 would mean the default
 	sums, _ := rs.atlas.Summarise(cbf, gm, nil, rs.regions, opt)
 	global := s.quality.GreyCBF
 	if !(global > 0) {

@@ -39,7 +39,7 @@ type ScanResult struct {
 	CBFFile      string            `json:"cbf_file"`                // native space; relative to the output folder, from [Quantify] with it
 	ATTFile      *string           `json:"att_file"`                // null: no transit time was fitted
 	Files        map[string]string `json:"files"`                   // every derivative by what it holds
-	Units        string            `json:"units"`                   // of CBF: "mL/100 g/min" or "arbitrary"
+	Units        string            `json:"units"`                   // of CBF: "mL/100g/min", as BIDS spells it, or "arbitrary"
 	Model        string            `json:"model"`                   // name of the model
 	Equation     string            `json:"equation"`                // in plain text
 	Notes        []string          `json:"notes"`                   // what a reader must know, such as which way the model errs
@@ -113,7 +113,6 @@ type ParticipantResult struct {
 	Scans       []ScanResult `json:"scans"`
 	Anatomy     []StepResult `json:"anatomy"`
 	Report      string       `json:"report"` // relative to the output folder
-	Problems    diag.List    `json:"problems,omitempty"`
 }
 
 // A RunResult is what [Run] did.

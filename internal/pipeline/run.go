@@ -30,8 +30,8 @@ import (
 // stops after the present step and returns ctx.Err().
 func Run(ctx context.Context, c Config) (*RunResult, error) {
 	started := time.Now()
-	if c.WorkDir == "" {
-		c.WorkDir = filepath.Join(c.OutDir, ".phasl")
+	if err := c.placeRecords(); err != nil {
+		return nil, err
 	}
 	ds, l := bids.Open(c.BIDSDir)
 	if ds == nil {
@@ -68,9 +68,6 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 	if l.Err() != nil && (!c.SkipFaulty || asked.Err() != nil) {
 		return nil, l
 	}
-	if err := c.writable(); err != nil {
-		return nil, err
-	}
 	res.Problems = l
 	var sl diag.List
 	sp, err := loadSpace(&c, &sl)
@@ -78,6 +75,13 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 		return nil, err
 	}
 	res.Problems.Add(sl...)
+	if err := c.writable(); err != nil {
+		return nil, err
+	}
+	how, err := c.how()
+	if err != nil {
+		return nil, err
+	}
 	c.warn(res.Problems)
 	if sp != nil {
 		res.Space = sp.name
@@ -88,11 +92,12 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 		total += len(p.scans)
 	}
 	tick := ticker{fn: c.Progress, total: total}
+	valid := map[string]bool{} // records that this run wrote or found to hold
 	for _, p := range people {
 		if len(p.scans) == 0 {
 			continue
 		}
-		w := &worker{ctx: ctx, c: &c, ds: ds, space: sp, label: p.label, scans: p.scans, found: found, tick: &tick}
+		w := &worker{ctx: ctx, c: &c, ds: ds, space: sp, label: p.label, scans: p.scans, found: found, how: how, tick: &tick}
 		kept, err := w.participant(started)
 		switch list, faulty := errors.AsType[diag.List](err); {
 		case err == nil && kept:
@@ -102,25 +107,38 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 		case err != nil:
 			return nil, err
 		}
+		if err == nil {
+			valid[w.record()] = true
+		}
 		tick.done += len(p.scans)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	all, err := allRecords(c.WorkDir)
+	records, err := allRecords(c.WorkDir)
 	if err != nil {
 		return nil, err
+	}
+	var all []ParticipantResult
+	for _, r := range records {
+		asked := slices.ContainsFunc(people, func(q person) bool { return q.label == r.Result.Participant })
+		switch {
+		case valid[r.name]:
+			res.Participants = append(res.Participants, r.Result)
+		case r.How != how:
+			res.Problems.Warnf("sub-"+r.Result.Participant, "", "run it again with the present settings to have it in the tables",
+				"an earlier run processed it with other settings; it is left out of the tables")
+			continue
+		case asked && len(c.Sessions) == 0: // it has faults now, so what stands there is of old data
+			continue
+		}
+		all = append(all, r.Result)
 	}
 	if err := writeTables(&c, all); err != nil {
 		return nil, err
 	}
 	if err := writeIndex(&c, ds, all); err != nil {
 		return nil, err
-	}
-	for _, p := range all {
-		if slices.ContainsFunc(people, func(q person) bool { return q.label == p.Participant }) {
-			res.Participants = append(res.Participants, p)
-		}
 	}
 	return res, sweepTop(c.OutDir, started)
 }
@@ -192,11 +210,19 @@ func check(ds *bids.Dataset, sc *bids.Scan, overrides map[string]string) diag.Li
 	return l
 }
 
-// prepare takes the user's settings apart and checks their names.
+// prepare takes the user's settings apart, checks their names, and finds the
+// files that belong to those given.
 func (c *Config) prepare(l *diag.List) {
 	overrides, ol := parseOverrides(c.Overrides)
 	l.Add(ol...)
 	c.overrides = overrides
+	// What lies beside the files counts as given, for the digest as well.
+	if c.Template != "" && c.TemplateMask == "" {
+		c.TemplateMask = maskBeside(c.Template)
+	}
+	if c.Atlas != "" && c.Labels == "" {
+		c.Labels = labelsBeside(c.Atlas)
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Constants)) {
 		if slices.Contains(asl.ConstantNames, name) {
 			continue
@@ -226,6 +252,10 @@ func (c *Config) writable() error {
 	return os.Remove(probe)
 }
 
+// maxVolumes bounds the length of a series: pairing needs memory that grows
+// with its square.
+const maxVolumes = 5000
+
 // shape tells the size of an image, for [bids.Validate]. It reads the file to
 // its end, so that one that was cut off or damaged is found now and not in the
 // middle of a run.
@@ -242,6 +272,9 @@ func shape(path string) ([4]int, error) {
 		return [4]int{}, err
 	}
 	h := r.Header
+	if n := h.Volumes(); n > maxVolumes {
+		return [4]int{}, diag.List{{File: path, Field: "dim", Found: fmt.Sprintf("%d volumes; an ASL series has at most %d here", n, maxVolumes), Fix: "check that this is an ASL series"}}
+	}
 	g := h.Grid()
 	return [4]int{g.Dim[0], g.Dim[1], g.Dim[2], h.Volumes()}, nil
 }
@@ -312,31 +345,59 @@ func (t *ticker) step(unit, step string, share float64) {
 	}
 }
 
-// key digests everything that can change a participant's numbers.
-func (w *worker) key() (string, error) {
+// how digests all that can change numbers except the participant's own data:
+// settings, template, atlas, and the program itself.
+func (c *Config) how() (string, error) {
 	k := newKeyer()
 	exe, err := executable()
 	if err != nil {
 		return "", err
 	}
 	k.text("program", exe)
-	set := w.c.Settings
+	set := c.Settings
 	set.Workers = 0
 	b, err := json.Marshal(set)
 	if err != nil {
 		return "", err
 	}
 	k.text("settings", string(b))
-	std := w.c.Standard
+	std := c.Standard
 	std.Template, std.TemplateMask, std.Atlas, std.Labels = "", "", "", ""
 	if b, err = json.Marshal(std); err != nil {
 		return "", err
 	}
 	k.text("standard", string(b))
-	for _, f := range [][2]string{{"template", w.c.Template}, {"mask", w.c.TemplateMask}, {"atlas", w.c.Atlas}, {"labels", w.c.Labels}} {
+	for _, f := range [][2]string{{"template", c.Template}, {"mask", c.TemplateMask}, {"atlas", c.Atlas}, {"labels", c.Labels}} {
 		k.file(f[0], f[1])
 		k.text(f[0]+" name", filepath.Base(f[1]))
 	}
+	return k.sum()
+}
+
+// placeRecords chooses the folder of the records. One work folder may serve
+// many datasets and outputs, so each pair has its own place in it.
+func (c *Config) placeRecords() error {
+	if c.WorkDir == "" {
+		c.WorkDir = filepath.Join(c.OutDir, ".phasl")
+		return nil
+	}
+	k := newKeyer()
+	for _, dir := range []string{c.BIDSDir, c.OutDir} {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return err
+		}
+		k.text("folder", abs)
+	}
+	sum, err := k.sum()
+	c.WorkDir = filepath.Join(c.WorkDir, sum[:16])
+	return err
+}
+
+// key digests everything that can change a participant's numbers.
+func (w *worker) key() (string, error) {
+	k := newKeyer()
+	k.text("how", w.how)
 	for _, sc := range w.scans {
 		k.text("scan", sc.Path)
 		k.file("image", sc.AbsPath)

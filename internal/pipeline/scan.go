@@ -38,6 +38,7 @@ type scan struct {
 	m0TR     []float64     // repetition time of each of its volumes, or of all [s]
 	control  *voxel.Image  // mean control; nil if there is none
 	look     *voxel.Image  // what the head looks like: M0, else the mean control, else ΔM or CBF
+	blind    bool          // look is only a difference or CBF
 	crude    *voxel.Image  // crude perfusion, to check masks against
 	mask     *voxel.Mask
 
@@ -142,8 +143,10 @@ func (s *scan) realign() error {
 	}
 	s.step("estimate motion")
 	m, err := register.Motion(s.series, register.MotionOptions{Group: s.groups(), Workers: s.set.Workers})
-	if err != nil {
-		return err
+	if err != nil { // a single slice, or nothing to see: the scan may still be of use
+		s.stillWhy = err.Error()
+		s.steps = append(s.steps, StepResult{Step: "motion correction, rigid", Detail: s.stillWhy})
+		return nil
 	}
 	s.motion, s.moved = m, true
 	s.sameContrast()
@@ -252,12 +255,12 @@ func (s *scan) readM0() error {
 			s.crude.Data[n] -= l
 		}
 	}
-	if s.in.M0 == nil {
+	if s.in.M0 == nil || s.protocol.M0Type != "Separate" {
 		if s.look == nil {
 			s.look = s.control
 		}
 		if s.look == nil {
-			s.look = s.crude
+			s.look, s.blind = s.crude, true
 		}
 		return nil
 	}
@@ -314,7 +317,11 @@ func (s *scan) findBrain() error {
 }
 
 func (s *scan) maskWith(prior *voxel.Image) {
-	mask, rep := tissue.BrainASL(s.look, s.crude, tissue.ASLOptions{Prior: prior, Workers: s.set.Workers})
+	look := s.look
+	if s.blind {
+		look = nil
+	}
+	mask, rep := tissue.BrainASL(look, s.crude, tissue.ASLOptions{Prior: prior, Workers: s.set.Workers})
 	s.mask = mask
 	st := brainStep("brain mask of the ASL scan", rep.Method, rep.Fallback, rep.Notes, rep.Volume)
 	st.Values["perfused"] = Number(rep.Perfused)

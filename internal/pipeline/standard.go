@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -20,7 +19,6 @@ type space struct {
 	named   string // how the name was found, for the report
 	t1      *voxel.Image
 	brain   *voxel.Mask // on the template's grid
-	brainBy string      // where the mask is from
 	bare    bool        // the template shows the brain without the head
 	tissues *tissue.Tissues
 	regions *regionSet // nil without an atlas
@@ -41,7 +39,7 @@ func loadSpace(c *Config, l *diag.List) (*space, error) {
 	}
 	s := &space{t1: t1}
 	s.name, s.named = spaceName(c.Template, c.Space)
-	if s.brain, s.brainBy, err = templateMask(c, t1); err != nil {
+	if s.brain, err = templateMask(c, t1); err != nil {
 		return nil, err
 	}
 	if n := s.brain.Count(); n == 0 {
@@ -81,37 +79,39 @@ func spaceName(template, given string) (name, how string) {
 	return "template", "the template's file name does not say its space; set --space NAME"
 }
 
-// templateMask reads the template's brain mask: the one given, one beside it
-// under the names that FSL and TemplateFlow use, or one found in the image.
-func templateMask(c *Config, t1 *voxel.Image) (*voxel.Mask, string, error) {
-	path := c.TemplateMask
-	if path == "" {
-		dir, base := filepath.Split(c.Template)
-		stem, ext := base, ".nii"
-		if s, ok := strings.CutSuffix(stem, ".gz"); ok {
-			stem, ext = s, ".nii.gz"
-		}
-		stem = strings.TrimSuffix(stem, ".nii")
-		head := strings.TrimSuffix(stem, "_T1w")
-		for _, name := range []string{stem + "_brain_mask", stem + "_mask", head + "_desc-brain_mask", strings.TrimSuffix(stem, "_brain") + "_brain_mask"} {
-			if _, err := os.Stat(dir + name + ext); err == nil {
-				path = dir + name + ext
-				break
-			}
+// maskBeside looks for the brain mask of a template under the names that FSL
+// and TemplateFlow use; "" if there is none.
+func maskBeside(template string) string {
+	dir, stem := filepath.Split(template)
+	ext := ".nii"
+	if s, ok := strings.CutSuffix(stem, ".gz"); ok {
+		stem, ext = s, ".nii.gz"
+	}
+	stem = strings.TrimSuffix(stem, ".nii")
+	head := strings.TrimSuffix(stem, "_T1w")
+	for _, name := range []string{stem + "_brain_mask", stem + "_mask", head + "_desc-brain_mask", strings.TrimSuffix(stem, "_brain") + "_brain_mask"} {
+		if _, err := os.Stat(dir + name + ext); err == nil {
+			return dir + name + ext
 		}
 	}
+	return ""
+}
+
+// templateMask reads the template's brain mask, or finds it in the image.
+func templateMask(c *Config, t1 *voxel.Image) (*voxel.Mask, error) {
+	path := c.TemplateMask
 	if path == "" {
-		m, rep := tissue.BrainT1(t1, tissue.BrainOptions{Workers: c.Workers})
-		return m, "found in the template (" + rep.Method + ")", nil
+		m, _ := tissue.BrainT1(t1, tissue.BrainOptions{Workers: c.Workers})
+		return m, nil
 	}
 	m, _, err := nifti.ReadMask(path)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if !m.Same(t1.Grid, 0.1) {
 		m = voxel.ResampleMask(m, t1.Grid, nil, c.Workers)
 	}
-	return m, filepath.Base(path), nil
+	return m, nil
 }
 
 // isBare reports whether hardly anything is bright outside the brain.
@@ -138,15 +138,6 @@ func (s *space) segmented(workers int) *tissue.Tissues {
 	return s.tissues
 }
 
-// head returns the template as it should be registered to an image that shows
-// the whole head (bare false) or the brain alone (bare true).
-func (s *space) head(bare bool) *voxel.Image {
-	if !bare || s.bare {
-		return s.t1
-	}
-	return masked(s.t1, s.brain)
-}
-
 // masked returns the image with zero outside the mask, for registration.
 func masked(m *voxel.Image, in *voxel.Mask) *voxel.Image {
 	out := voxel.NewImage(m.Grid)
@@ -156,9 +147,4 @@ func masked(m *voxel.Image, in *voxel.Mask) *voxel.Image {
 		}
 	}
 	return out
-}
-
-// describe tells in words what standard space is.
-func (s *space) describe() string {
-	return fmt.Sprintf("%s (%s); brain mask: %s", s.name, s.named, s.brainBy)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"phasl/bids"
@@ -19,6 +21,7 @@ type worker struct {
 	label string
 	scans []*bids.Scan
 	found map[string]diag.List // what was found in each scan before the work, by path
+	how   string               // see [Config.how]
 	tick  *ticker
 
 	outputs []string // relative to the output folder
@@ -33,11 +36,12 @@ func (w *worker) participant(started time.Time) (kept bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if _, ok := readRecord(w.c.WorkDir, w.c.OutDir, w.label, key); ok {
+	if _, ok := readRecord(w.c.WorkDir, w.c.OutDir, w.record(), key); ok {
 		return true, nil
 	}
 	// A record that no longer holds must not vouch for files about to change.
-	if err := os.Remove(recordPath(w.c.WorkDir, w.label)); err != nil && !os.IsNotExist(err) {
+	stale := oldOutputs(w.c.WorkDir, w.record())
+	if err := os.Remove(recordPath(w.c.WorkDir, w.record())); err != nil && !os.IsNotExist(err) {
 		return false, err
 	}
 	if err := sweep(filepath.Join(w.c.WorkDir, "participants"), started); err != nil {
@@ -47,7 +51,27 @@ func (w *worker) participant(started time.Time) (kept bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return false, writeRecord(w.c.WorkDir, w.c.OutDir, record{Key: key, Result: *res}, w.outputs)
+	// What an earlier run wrote and this one did not would stand there as if
+	// it belonged.
+	for _, name := range stale {
+		if !slices.Contains(w.outputs, name) {
+			if err := os.Remove(filepath.Join(w.c.OutDir, filepath.FromSlash(name))); err != nil && !os.IsNotExist(err) {
+				return false, err
+			}
+		}
+	}
+	return false, writeRecord(w.c.WorkDir, w.c.OutDir, record{Key: key, How: w.how, Result: *res, name: w.record()}, w.outputs)
+}
+
+// record names the participant's record and page: sub-01, or, if only some
+// sessions were asked for, sub-01_ses-pre, so that runs over one session each
+// do not replace one another.
+func (w *worker) record() string {
+	name := "sub-" + w.label
+	if len(w.c.Sessions) > 0 {
+		name += "_ses-" + strings.Join(slices.Sorted(slices.Values(w.c.Sessions)), "+")
+	}
+	return name
 }
 
 // work processes the scans and writes derivatives and report.
@@ -56,7 +80,7 @@ func (w *worker) work(started time.Time) (*ParticipantResult, error) {
 	if err := sweep(filepath.Join(w.c.OutDir, unit), started); err != nil {
 		return nil, err
 	}
-	res := ParticipantResult{Participant: w.label, Report: unit + ".html"}
+	res := ParticipantResult{Participant: w.label, Report: w.record() + ".html"}
 	anatomies := map[string]*anatomy{}
 	var done []pageScan
 	for i, in := range w.scans {
