@@ -90,9 +90,9 @@ func ParseFormula(s string) (f *Formula, err error) {
 func (f *Formula) Variables() []string {
 	var out []string
 	add := func(n *node) {
-		n.walk(func(m *node) {
-			if m.op == "var" && !slices.Contains(out, m.name) {
-				out = append(out, m.name)
+		n.columns(func(name string) {
+			if !slices.Contains(out, name) {
+				out = append(out, name)
 			}
 		})
 	}
@@ -105,13 +105,29 @@ func (f *Formula) Variables() []string {
 	return out
 }
 
+// columns calls fn with the name of every column that n reads. TRUE and FALSE
+// name none where they are arguments of scale(), and a column of that name, as
+// T may be, elsewhere.
+func (n *node) columns(fn func(name string)) {
+	switch {
+	case n.op == "var":
+		fn(n.name)
+	case n.op == "call" && n.name == "scale":
+		n.kids[0].columns(fn)
+	default:
+		for _, k := range n.kids {
+			k.columns(fn)
+		}
+	}
+}
+
 // predictors returns the columns on the right of the formula.
 func (f *Formula) predictors() []string {
 	var out []string
 	add := func(n *node) {
-		n.walk(func(m *node) {
-			if m.op == "var" && truth(m) < 0 && !slices.Contains(out, m.name) {
-				out = append(out, m.name)
+		n.columns(func(name string) {
+			if !slices.Contains(out, name) {
+				out = append(out, name)
 			}
 		})
 	}
