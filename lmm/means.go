@@ -80,9 +80,9 @@ func (d *Design) grid(factors []string) ([]gridPoint, error) {
 	var cols []string
 	levels := map[string][]string{}
 	for a, n := range d.fixed.atoms {
-		n.walk(func(m *node) {
-			if m.op == "var" && !slices.Contains(cols, m.name) && truth(m) < 0 {
-				cols = append(cols, m.name)
+		n.columns(func(name string) {
+			if !slices.Contains(cols, name) {
+				cols = append(cols, name)
 			}
 		})
 		if d.fixed.levels[a] != nil {
