@@ -277,14 +277,14 @@ func FuzzParseProtocol(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, words string) {
 		var m map[string]any
 		if json.Unmarshal(b, &m) != nil {
-			t.Skip()
+			t.Skip("not a JSON object")
 		}
 		var ctx []bids.VolumeType
 		for _, w := range strings.Fields(words) {
 			ctx = append(ctx, bids.VolumeType(w))
 		}
 		if len(ctx) > 40 {
-			t.Skip()
+			t.Skip("more volumes than the test needs")
 		}
 		g := testGrid(2, 1, 2)
 		p, l := ParseProtocol(sidecarWith(m), ctx, [4]int{2, 1, 2, len(ctx)}, Options{})

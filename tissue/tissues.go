@@ -20,15 +20,6 @@ func (t *Tissues) ToGrid(onto voxel.Grid, tr voxel.Transform, n, workers int) *T
 	}
 }
 
-// Brain returns the voxels of which more than half is tissue or CSF.
-func (t *Tissues) Brain() *voxel.Mask {
-	m := voxel.NewMask(t.GM.Grid)
-	for n := range m.In {
-		m.In[n] = t.GM.Data[n]+t.WM.Data[n]+t.CSF.Data[n] > 0.5
-	}
-	return m
-}
-
 // SegmentTemplate returns tissues and brain mask of a template of which only
 // the T1-weighted image is at hand, with its head or without: [BrainT1], then
 // [Segment].

@@ -11,6 +11,7 @@ import (
 	"phasl/bids"
 	"phasl/internal/atomicfile"
 	"phasl/nifti"
+	"phasl/tissue"
 	"phasl/voxel"
 )
 
@@ -91,6 +92,19 @@ func (k *sink) image(m *voxel.Image, suffix string, meta map[string]any, pairs .
 	return name
 }
 
+// fractions writes the tissue maps with the sidecar that meta gives for each
+// label, and returns their names by label.
+func (k *sink) fractions(t *tissue.Tissues, meta func(label string) map[string]any) map[string]string {
+	names := map[string]string{}
+	for _, f := range []struct {
+		label string
+		m     *voxel.Image
+	}{{"GM", t.GM}, {"WM", t.WM}, {"CSF", t.CSF}} {
+		names[f.label] = k.image(f.m, "probseg", meta(f.label), "label", f.label)
+	}
+	return names
+}
+
 func (k *sink) transform(t voxel.Affine, from, to string) string {
 	return k.file("xfm", ".txt", func(p string) error {
 		return atomicfile.Write(p, func(w io.Writer) error { return writeITK(w, t) })
@@ -136,11 +150,10 @@ func (w *worker) writeScan(s *scan) error {
 	}
 	o.Files["mask"] = k.file("mask", ".nii.gz", func(p string) error { return nifti.WriteMask(p, s.mask, nifti.Options{}) }, "desc", "brain")
 	if s.tissues != nil {
-		for _, t := range []struct {
-			label string
-			m     *voxel.Image
-		}{{"GM", s.tissues.GM}, {"WM", s.tissues.WM}, {"CSF", s.tissues.CSF}} {
-			o.Files["probseg_"+t.label] = k.image(t.m, "probseg", meta("1", "Fraction of the voxel that is "+t.label+", from "+s.tissuesFrom), "label", t.label)
+		for label, name := range k.fractions(s.tissues, func(label string) map[string]any {
+			return meta("1", "Fraction of the voxel that is "+label+", from "+s.tissuesFrom)
+		}) {
+			o.Files["probseg_"+label] = name
 		}
 	}
 	if s.onAnatomy {
@@ -188,15 +201,9 @@ func (w *worker) writeAnatomy(a *anatomy, in *bids.Scan) error {
 	k := w.sink(e, "anat")
 	src := []string{"bids:raw:" + a.file}
 	k.file("mask", ".nii.gz", func(p string) error { return nifti.WriteMask(p, a.brain, nifti.Options{}) }, "desc", "brain")
-	for _, t := range []struct {
-		label string
-		m     *voxel.Image
-	}{{"GM", a.tissues.GM}, {"WM", a.tissues.WM}, {"CSF", a.tissues.CSF}} {
-		k.file("probseg", ".nii.gz", func(p string) error { return nifti.WriteImage(p, t.m, nifti.Options{}) }, "label", t.label)
-		k.file("probseg", ".json", func(p string) error {
-			return bids.WriteJSON(p, map[string]any{"Description": "Fraction of the voxel that is " + t.label, "Units": "1", "Sources": src})
-		}, "label", t.label)
-	}
+	k.fractions(a.tissues, func(label string) map[string]any {
+		return map[string]any{"Description": "Fraction of the voxel that is " + label, "Units": "1", "Sources": src}
+	})
 	if a.placed {
 		k.transform(a.template, "T1w", w.space.name)
 	}
