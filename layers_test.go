@@ -20,6 +20,7 @@ diag internal/atomicfile internal/par
 voxel
 nifti bids
 register tissue asl atlas lmm
+crossover
 phantom report
 internal/pipeline
 internal/cli

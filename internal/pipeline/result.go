@@ -1,33 +1,13 @@
 package pipeline
 
 import (
-	"encoding/json"
-	"math"
-
 	"phasl/asl"
+	"phasl/bids"
 	"phasl/diag"
 )
 
-// A Number is a float64 that JSON spells null when it is not finite: a value
-// that could not be computed is absent, never zero.
-type Number float64
-
-// MarshalJSON writes null for NaN and infinities.
-func (n Number) MarshalJSON() ([]byte, error) {
-	if f := float64(n); math.IsNaN(f) || math.IsInf(f, 0) {
-		return []byte("null"), nil
-	}
-	return json.Marshal(float64(n))
-}
-
-// UnmarshalJSON reads null as NaN.
-func (n *Number) UnmarshalJSON(b []byte) error {
-	if string(b) == "null" {
-		*n = Number(math.NaN())
-		return nil
-	}
-	return json.Unmarshal(b, (*float64)(n))
-}
+// A Number is a float64 whose JSON is null when it is not finite.
+type Number = bids.Number
 
 // A ScanResult is what was computed from one ASL scan. The JSON keys are a
 // contract with programs that call phasl.

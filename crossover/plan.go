@@ -1,0 +1,106 @@
+package crossover
+
+// A Plan is a statistical analysis plan with every default filled in.
+type Plan struct {
+	Title string
+	Seed  uint64 // of everything random
+
+	Trial        TrialPlan
+	Regions      RegionPlan
+	Measures     []Measure
+	Model        ModelPlan
+	Contrasts    []ContrastPlan // beside the standard ones
+	Equivalence  EquivalencePlan
+	Bayes        BayesPlan
+	Multiplicity MultiplicityPlan
+	Maps         MapPlan
+	Exclude      []Exclusion
+	Quality      QualityPlan
+
+	File string // name for problems and the report; "" if there is no file
+	Text []byte // the file as read; nil if there is none
+}
+
+// A TrialPlan says what was compared and where the tables say so.
+type TrialPlan struct {
+	Treatments []string // reference first; nil: as the tables have them
+	Reference  string   // "": placebo if it is one of them, else the first by name
+	Phases     []string // baseline first; nil: by the time of acquisition
+	Challenge  string   // what is given between the phases, for sentences: "ketamine"; "": the name of the later phase
+
+	// Columns of participants.tsv, sessions.tsv or scans.tsv.
+	TreatmentColumn, PeriodColumn, SequenceColumn, PhaseColumn, TimeColumn string
+	ExcludeColumn                                                          string // a reason here leaves the scan, session or participant out
+}
+
+// A RegionPlan says which regions are tested.
+type RegionPlan struct {
+	Primary []string // the family of the plan's claims; nil: sgACC, pgACC and dACC if there, else all
+	Others  bool     // analyse the other regions too, marked exploratory
+	Global  string   // region whose CBF is global CBF
+}
+
+// A Measure is a way to express regional perfusion.
+type Measure string
+
+// The measures.
+const (
+	Absolute       Measure = "absolute"        // CBF [mL/100 g/min]
+	Relative       Measure = "relative"        // regional over global CBF of the same scan [1]
+	GlobalAdjusted Measure = "global-adjusted" // CBF with global CBF as a covariate [mL/100 g/min]
+)
+
+// A ModelPlan says which model is fitted to every region and measure.
+type ModelPlan struct {
+	Formula    string   // response cbf; see [DefaultFormula]
+	Covariates []string // columns added to the fixed effects; numbers are centred
+	DDF        string   // "kenward-roger", "satterthwaite" or "residual"
+	Level      float64  // of confidence intervals
+	Log        bool     // analyse log CBF: effects are ratios
+}
+
+// A ContrastPlan is a linear function of coefficients that the plan names.
+type ContrastPlan struct {
+	Name    string
+	Weights string // "w1*coef1 + w2*coef2", coefficients named as R does
+	Primary bool   // in the family of the plan's claims
+}
+
+// An EquivalencePlan says when a treatment counts as not having changed the
+// phase effect.
+type EquivalencePlan struct {
+	Margin float64
+	Unit   string  // "percent" of the mean at baseline under the reference, or "absolute": the measure's own unit
+	Alpha  float64 // of each one-sided test
+}
+
+// A BayesPlan is the prior of the Bayes factor.
+type BayesPlan struct {
+	Scale float64 // of the Cauchy prior on the standardised effect
+}
+
+// A MultiplicityPlan says how p-values are corrected over regions.
+type MultiplicityPlan struct {
+	Method string // "holm", "fdr" or "none"
+}
+
+// A MapPlan says what is done at every voxel.
+type MapPlan struct {
+	Voxelwise bool
+	FWHM      float64 // smoothing of CBF maps [mm]
+}
+
+// An Exclusion leaves scans out for a reason the plan states.
+type Exclusion struct {
+	Subject, Session, Run string // labels; "" means all
+	Phase                 string
+	Reason                string
+}
+
+// A QualityPlan leaves out scans of poor quality. NaN sets no limit.
+type QualityPlan struct {
+	MaxFDMean float64 // mean framewise displacement [mm]
+	MinQEI    float64
+	MinGMCBF  float64 // [mL/100 g/min]
+	MaxGMCBF  float64 // [mL/100 g/min]
+}
