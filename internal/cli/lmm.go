@@ -2,14 +2,10 @@ package cli
 
 import (
 	"fmt"
-	"io"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"phasl/diag"
-	"phasl/internal/pipeline"
 	"phasl/lmm"
 )
 
@@ -24,6 +20,13 @@ type lmmCmd struct {
 	Pairs    []string `sep:"none" placeholder:"FACTOR[:FACTOR]" help:"All differences between the marginal means, as contrasts (repeatable)."`
 	Adjust   string   `enum:"holm,bonferroni,tukey,bh,none" default:"holm" help:"Adjustment of the contrasts' p: ${enum}. tukey is for --pairs of one set of means."`
 	Level    float64  `default:"0.95" help:"Level of the intervals."`
+
+	Profile   bool   `help:"Profile-likelihood intervals too, of coefficients and standard deviations (JSON key profile)."`
+	Against   string `placeholder:"F0" sep:"none" help:"A smaller model of the same response: likelihood-ratio test by ML (JSON key lrt)."`
+	Bootstrap int    `placeholder:"N" help:"Parametric bootstrap with N draws: percentile intervals (JSON key bootstrap), and the p of --against."`
+	Seed      uint64 `default:"1" help:"Seed of the bootstrap."`
+	Details   bool   `help:"Random effects (BLUPs), fitted values and residuals too, in the JSON (keys random_effects, residuals)."`
+	Workers   int    `default:"0" help:"Threads; 0: one per CPU. Does not change the result."`
 	jsonFlag
 }
 
@@ -40,78 +43,6 @@ Example:
   phasl lmm --data cbf.csv --formula 'cbf ~ treatment*phase + period + (1|subject/session)' --ref treatment=placebo --ref phase=baseline --ref period=1 --contrast 'infusion under drug = phaseinfusion + treatmentdrug:phaseinfusion' --emm treatment:phase --json fit.json
 
 ` + exitCodesHelp
-}
-
-// The JSON of a fit. A number that does not exist is null.
-type lmmJSON struct {
-	NObs       int             `json:"n_obs"`
-	NGroups    map[string]int  `json:"n_groups"`
-	Method     string          `json:"method"`
-	DDF        string          `json:"ddf"`
-	LogLik     pipeline.Number `json:"loglik"`
-	AIC        pipeline.Number `json:"aic"`
-	BIC        pipeline.Number `json:"bic"`
-	Sigma      pipeline.Number `json:"sigma"`
-	Converged  bool            `json:"converged"`
-	Singular   bool            `json:"singular"`
-	Components []lmmVariance   `json:"var_components"`
-	Fixed      []lmmFixed      `json:"fixed"`
-	Anova      []lmmTerm       `json:"anova"`
-	Contrasts  []lmmContrast   `json:"contrasts"`
-	EMM        []lmmMean       `json:"emm"`
-}
-
-type lmmVariance struct {
-	Group    string          `json:"group"`
-	Term     string          `json:"term"`
-	Term2    string          `json:"term2"`
-	Variance pipeline.Number `json:"variance"`
-	SD       pipeline.Number `json:"sd"`
-	Corr     pipeline.Number `json:"corr"`
-}
-
-type lmmFixed struct {
-	Term string `json:"term"`
-	lmmEstimate
-}
-
-type lmmEstimate struct {
-	Estimate pipeline.Number `json:"estimate"`
-	SE       pipeline.Number `json:"se"`
-	DF       pipeline.Number `json:"df"`
-	T        pipeline.Number `json:"t"`
-	P        pipeline.Number `json:"p"`
-	Low      pipeline.Number `json:"ci_low"`
-	High     pipeline.Number `json:"ci_high"`
-}
-
-type lmmTerm struct {
-	Term  string          `json:"term"`
-	NumDF pipeline.Number `json:"num_df"`
-	DenDF pipeline.Number `json:"den_df"`
-	F     pipeline.Number `json:"f"`
-	P     pipeline.Number `json:"p"`
-}
-
-type lmmContrast struct {
-	Name     string          `json:"name"`
-	Estimate pipeline.Number `json:"estimate"`
-	SE       pipeline.Number `json:"se"`
-	DF       pipeline.Number `json:"df"`
-	T        pipeline.Number `json:"t"`
-	P        pipeline.Number `json:"p"`
-	Adjusted pipeline.Number `json:"p_adjusted"`
-	Low      pipeline.Number `json:"ci_low"`
-	High     pipeline.Number `json:"ci_high"`
-}
-
-type lmmMean struct {
-	Levels   map[string]string `json:"levels"`
-	Estimate pipeline.Number   `json:"estimate"`
-	SE       pipeline.Number   `json:"se"`
-	DF       pipeline.Number   `json:"df"`
-	Low      pipeline.Number   `json:"ci_low"`
-	High     pipeline.Number   `json:"ci_high"`
 }
 
 // Run fits the model, writes JSON and prints a summary.
@@ -158,6 +89,13 @@ func (c *lmmCmd) Run(s streams) error {
 		}
 		contrasts = append(contrasts, k)
 	}
+	var small *lmm.Design
+	if c.Against != "" {
+		small, err = smaller(c.Against, formula, table, design)
+		if err := collect(&faults, err); err != nil {
+			return err
+		}
+	}
 	fit := design.Fit(method)
 	var means []lmm.Mean
 	for _, e := range c.EMM {
@@ -180,6 +118,9 @@ func (c *lmmCmd) Run(s streams) error {
 		return faults
 	}
 	res := c.result(fit, in, contrasts, means, family)
+	if err := c.further(&res, fit, small); err != nil {
+		return err
+	}
 	if err := c.write(s, res); err != nil {
 		return err
 	}
@@ -215,6 +156,9 @@ func (c *lmmCmd) inference() (lmm.Method, lmm.Inference, error) {
 	if !(c.Level > 0 && c.Level < 1) {
 		return 0, in, usageError{fmt.Sprintf("--level %g: write a share between 0 and 1, such as 0.95", c.Level)}
 	}
+	if c.Bootstrap < 0 || c.Bootstrap > maxDraws {
+		return 0, in, usageError{fmt.Sprintf("--bootstrap %d: write a number of draws from 1 to %d", c.Bootstrap, maxDraws)}
+	}
 	if c.Adjust == "tukey" && (len(c.Pairs) != 1 || len(c.Contrast) > 0) {
 		return 0, in, usageError{"--adjust tukey: it is defined for the pairs of one set of means; give one --pairs and no --contrast"}
 	}
@@ -243,144 +187,25 @@ func splitFactors(s string) []string {
 	return f
 }
 
-// result computes all that is reported. family is the number of means whose
-// pairs are compared.
-func (c *lmmCmd) result(fit *lmm.Fit, in lmm.Inference, contrasts []lmm.Contrast, means []lmm.Mean, family int) lmmJSON {
-	out := lmmJSON{
-		NObs: fit.Design.N, NGroups: map[string]int{}, Method: fit.Method.String(), DDF: c.DDF,
-		LogLik: pipeline.Number(fit.LogLik), AIC: pipeline.Number(fit.AIC()), BIC: pipeline.Number(fit.BIC()), Sigma: pipeline.Number(fit.Sigma),
-		Converged: fit.Converged, Singular: fit.Singular,
-		Fixed: []lmmFixed{}, Anova: []lmmTerm{}, Contrasts: []lmmContrast{}, EMM: []lmmMean{},
-	}
-	for _, g := range fit.Design.Groups {
-		out.NGroups[g.Name] = len(g.Levels)
-	}
-	for _, v := range fit.VarComps() {
-		out.Components = append(out.Components, lmmVariance{v.Group, v.Term, v.Term2, pipeline.Number(v.Variance), pipeline.Number(v.SD), pipeline.Number(v.Corr)})
-	}
-	for _, e := range fit.Coefficients(in) {
-		out.Fixed = append(out.Fixed, lmmFixed{e.Name, lmmEstimate{pipeline.Number(e.Value), pipeline.Number(e.SE), pipeline.Number(e.DF), pipeline.Number(e.T), pipeline.Number(e.P), pipeline.Number(e.Low), pipeline.Number(e.High)}})
-	}
-	for _, t := range fit.TypeIII(in) {
-		out.Anova = append(out.Anova, lmmTerm{t.Term, pipeline.Number(t.NumDF), pipeline.Number(t.DenDF), pipeline.Number(t.F), pipeline.Number(t.P)})
-	}
-	ests := make([]lmm.Estimate, len(contrasts))
-	p := make([]float64, len(contrasts))
-	for i, k := range contrasts {
-		ests[i] = fit.Linear(k.Name, k.Weights, in)
-		p[i] = ests[i].P
-	}
-	var adj []float64
-	switch c.Adjust {
-	case "holm":
-		adj = lmm.Adjust(p, lmm.Holm)
-	case "bonferroni":
-		adj = lmm.Adjust(p, lmm.Bonferroni)
-	case "bh":
-		adj = lmm.Adjust(p, lmm.BH)
-	case "none":
-		adj = p
-	case "tukey":
-		adj = make([]float64, len(p))
-		for i, e := range ests {
-			adj[i] = lmm.TukeyP(e.T, e.DF, family)
-		}
-	}
-	for i, e := range ests {
-		out.Contrasts = append(out.Contrasts, lmmContrast{e.Name, pipeline.Number(e.Value), pipeline.Number(e.SE), pipeline.Number(e.DF), pipeline.Number(e.T), pipeline.Number(e.P), pipeline.Number(adj[i]), pipeline.Number(e.Low), pipeline.Number(e.High)})
-	}
-	for _, m := range means {
-		out.EMM = append(out.EMM, lmmMean{m.Levels, pipeline.Number(m.Value), pipeline.Number(m.SE), pipeline.Number(m.DF), pipeline.Number(m.Low), pipeline.Number(m.High)})
-	}
-	return out
-}
+// maxDraws bounds the bootstrap's memory.
+const maxDraws = 1_000_000
 
-func (c *lmmCmd) summarise(w io.Writer, r lmmJSON) {
-	fmt.Fprintf(w, "%s\n%s, %d observations, log-likelihood %s, AIC %s, BIC %s\n", c.Formula, r.Method, r.NObs, general(r.LogLik), general(r.AIC), general(r.BIC))
-	rows := [][]string{{"group", "effect", "levels", "variance", "SD", "correlation"}}
-	for _, v := range r.Components {
-		effect, levels := v.Term, ""
-		if v.Term2 != "" {
-			effect += ", " + v.Term2
-		}
-		if n, ok := r.NGroups[v.Group]; ok {
-			levels = strconv.Itoa(n)
-		}
-		rows = append(rows, []string{v.Group, effect, levels, general(v.Variance), general(v.SD), general(v.Corr)})
+// smaller prepares the model of --against on the rows of the larger one, so
+// that the two likelihoods are of the same data.
+func smaller(text string, large *lmm.Formula, t *lmm.Table, d *lmm.Design) (*lmm.Design, error) {
+	f, err := lmm.ParseFormula(text)
+	if err != nil {
+		return nil, err
 	}
-	fmt.Fprintln(w)
-	table(w, rows)
-	ci := fmt.Sprintf("%g %% CI", math.Round(c.Level*1e4)/100)
-	rows = [][]string{{"coefficient", "estimate", "SE", "df", "t", "p", ci}}
-	for _, e := range r.Fixed {
-		rows = append(rows, []string{e.Term, general(e.Estimate), general(e.SE), df(e.DF), general(e.T), pValue(e.P), interval(e.Low, e.High)})
+	if got, want := f.Variables()[0], large.Variables()[0]; got != want {
+		return nil, &diag.Problem{File: t.Name, Field: "--against", Found: fmt.Sprintf("its response is %s, that of --formula %s", got, want), Fix: "compare models of one response"}
 	}
-	fmt.Fprintln(w)
-	table(w, rows)
-	rows = [][]string{{"term (type III)", "F", "df", "p"}}
-	for _, t := range r.Anova {
-		rows = append(rows, []string{t.Term, general(t.F), df(t.NumDF) + ", " + df(t.DenDF), pValue(t.P)})
+	small, err := lmm.NewDesign(f, t)
+	if err != nil {
+		return nil, err
 	}
-	if len(r.Anova) > 0 {
-		fmt.Fprintln(w)
-		table(w, rows)
+	if !slices.Equal(small.Rows, d.Rows) {
+		return nil, &diag.Problem{File: t.Name, Field: "--against", Found: fmt.Sprintf("it would be fitted to %d rows and --formula to %d, as the columns they name miss different cells", small.N, d.N), Fix: "remove the rows with a missing cell from the table"}
 	}
-	if len(r.Contrasts) > 0 {
-		rows = [][]string{{"contrast", "estimate", "SE", "df", "t", "p", "p (" + c.Adjust + ")", ci}}
-		for _, e := range r.Contrasts {
-			rows = append(rows, []string{e.Name, general(e.Estimate), general(e.SE), df(e.DF), general(e.T), pValue(e.P), pValue(e.Adjusted), interval(e.Low, e.High)})
-		}
-		fmt.Fprintln(w)
-		table(w, rows)
-	}
-	if len(r.EMM) > 0 {
-		rows = [][]string{{"marginal mean", "estimate", "SE", "df", ci}}
-		for _, m := range r.EMM {
-			rows = append(rows, []string{levelsText(m.Levels), general(m.Estimate), general(m.SE), df(m.DF), interval(m.Low, m.High)})
-		}
-		fmt.Fprintln(w)
-		table(w, rows)
-	}
-	fmt.Fprintf(w, "\ndegrees of freedom: %s\n", c.DDF)
-	if r.Singular {
-		fmt.Fprintln(w, "The fit is singular: a variance is zero or a correlation ±1.")
-	}
+	return small, nil
 }
-
-func levelsText(m map[string]string) string {
-	var names []string
-	for n := range m {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	for i, n := range names {
-		names[i] = n + "=" + m[n]
-	}
-	return strings.Join(names, " ")
-}
-
-func general(v pipeline.Number) string {
-	if math.IsNaN(float64(v)) {
-		return ""
-	}
-	return strconv.FormatFloat(float64(v), 'g', 5, 64)
-}
-
-func df(v pipeline.Number) string {
-	if f := float64(v); math.Abs(f-math.Round(f)) < 0.005 {
-		return strconv.FormatFloat(math.Round(f), 'f', 0, 64)
-	}
-	return num(v, 2)
-}
-
-func pValue(v pipeline.Number) string {
-	switch {
-	case math.IsNaN(float64(v)):
-		return ""
-	case v < 0.0001:
-		return strconv.FormatFloat(float64(v), 'e', 1, 64)
-	}
-	return num(v, 4)
-}
-
-func interval(low, high pipeline.Number) string { return general(low) + " to " + general(high) }
