@@ -4,7 +4,7 @@
 //
 // [ParsePlan] reads a plan; [NewTrial] finds out who was scanned when, under
 // which treatment and in which phase; [Analyse] fits the plan's models to
-// regional values; [Trial.Maps] does the same at every voxel. Nothing here
+// regional values; [Trial.FitMaps] does the same at every voxel. Nothing here
 // opens a file.
 //
 // # Words

@@ -1,8 +1,10 @@
 package crossover
 
-// A Plan is a statistical analysis plan with every default filled in.
+// A Plan is a statistical analysis plan with every default filled in: see
+// [DefaultPlan]. docs/formats/plan.md describes its file and gives the reason
+// of each default.
 type Plan struct {
-	Title string
+	Title string // heads the report; "" if the plan gives none
 	Seed  uint64 // of everything random
 
 	Trial        TrialPlan
@@ -28,7 +30,9 @@ type TrialPlan struct {
 	Phases     []string // baseline first; nil: by the time of acquisition
 	Challenge  string   // what is given between the phases, for sentences: "ketamine"; "": the name of the later phase
 
-	// Columns of participants.tsv, sessions.tsv or scans.tsv.
+	// Columns of participants.tsv, sessions.tsv or scans.tsv. One that has its
+	// default name need not be there, if what it says can be told otherwise;
+	// one that the plan names differently must be.
 	TreatmentColumn, PeriodColumn, SequenceColumn, PhaseColumn, TimeColumn string
 	ExcludeColumn                                                          string // a reason here leaves the scan, session or participant out
 }
@@ -81,7 +85,8 @@ type BayesPlan struct {
 
 // A MultiplicityPlan says how p-values are corrected over regions.
 type MultiplicityPlan struct {
-	Method string // "holm", "fdr" or "none"
+	Method string // over the primary regions: "holm", "fdr" or "none"
+	Others string // over the other regions, a family of their own: the same words
 }
 
 // A MapPlan says what is done at every voxel.

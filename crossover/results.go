@@ -48,7 +48,8 @@ type RegionFit struct {
 	Measure     Measure       `json:"measure"`
 	Units       string        `json:"units"`
 	Primary     bool          `json:"primary"` // in the family of the plan's claims
-	Formula     string        `json:"formula"`
+	Formula     string        `json:"formula"` // as fitted
+	Log         bool          `json:"log"`     // estimates are differences of logarithms; means and data are not
 	NObs        int           `json:"n_obs"`
 	NSubjects   int           `json:"n_subjects"`
 	Converged   bool          `json:"converged"`
@@ -125,21 +126,29 @@ type Effect struct {
 // An Attenuation gathers the evidence on whether a treatment changed the phase
 // effect: p for a difference, two one-sided tests, Bayes factor, interval.
 type Attenuation struct {
-	Treatment   string `json:"treatment"`
-	Contrast    string `json:"contrast"` // name of the Effect
-	Margin      Number `json:"margin"`   // in the measure's unit
-	MarginText  string `json:"margin_text"`
-	Alpha       Number `json:"alpha"`
-	PLower      Number `json:"p_lower"` // against: effect ≤ −margin (lessened by the margin or more)
-	PUpper      Number `json:"p_upper"` // against: effect ≥ +margin
-	P           Number `json:"p"`       // the larger
-	Low         Number `json:"ci_low"`  // interval of level 1 − 2 alpha
-	High        Number `json:"ci_high"`
-	BF01        Number `json:"bf01"` // for no difference
-	Scale       Number `json:"bf_scale"`
-	Equivalent  bool   `json:"equivalent"`   // P < Alpha
-	NotLessened bool   `json:"not_lessened"` // PLower < Alpha
-	Verdict     string `json:"verdict"`      // in words
+	Treatment  string `json:"treatment"`
+	Contrast   string `json:"contrast"` // name of the Effect
+	Margin     Number `json:"margin"`   // in the unit of the estimate
+	MarginText string `json:"margin_text"`
+	// MarginPercent is the margin in percent of the mean at baseline under the
+	// reference; PercentLow and PercentHigh are the interval in the same. If
+	// the plan gives the margin in percent they decide: they allow for the
+	// uncertainty of that mean.
+	MarginPercent Number `json:"margin_percent"`
+	Alpha         Number `json:"alpha"`
+	PLower        Number `json:"p_lower"` // against: effect ≤ −margin (lessened by the margin or more)
+	PUpper        Number `json:"p_upper"` // against: effect ≥ +margin
+	P             Number `json:"p"`       // the larger
+	Low           Number `json:"ci_low"`  // interval of level 1 − 2 alpha
+	High          Number `json:"ci_high"`
+	PercentLow    Number `json:"percent_ci_low"`
+	PercentHigh   Number `json:"percent_ci_high"`
+	BF01          Number `json:"bf01"`         // for no difference
+	Scale         Number `json:"bf_scale"`     // of the Cauchy prior
+	BFN           int    `json:"bf_n"`         // people whose differences the Bayes factor counts
+	Equivalent    bool   `json:"equivalent"`   // P < Alpha
+	NotLessened   bool   `json:"not_lessened"` // PLower < Alpha
+	Verdict       string `json:"verdict"`      // in words
 }
 
 // A Point is one value that entered a model.

@@ -2,6 +2,7 @@ package nifti
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -32,7 +33,7 @@ func BenchmarkConvert(b *testing.B) {
 // BenchmarkReadFile and BenchmarkWriteFile read and write the image that
 // PHASL_BENCH_IMAGE names, whole: header, inflate, checksum, conversion, or
 // the reverse. The names say what is set against nibabel in
-// docs/formats/nifti.md.
+// docs/formats/nifti.md. BenchmarkSkipFile only checks that the file is whole.
 func BenchmarkReadFile(b *testing.B) {
 	path := benchImage(b)
 	for b.Loop() {
@@ -41,6 +42,24 @@ func BenchmarkReadFile(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.SetBytes(int64(4 * s.Len() * len(s.Vols)))
+	}
+}
+
+func BenchmarkSkipFile(b *testing.B) {
+	path := benchImage(b)
+	for b.Loop() {
+		r, err := Open(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(int64(r.Header.Grid().Len()) * int64(r.Header.Volumes()*r.Header.Datatype.Bytes()))
+		for err == nil {
+			err = r.Next(nil)
+		}
+		r.Close()
+		if err != io.EOF {
+			b.Fatal(err)
+		}
 	}
 }
 

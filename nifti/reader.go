@@ -1,17 +1,16 @@
 package nifti
 
 import (
+	"compress/gzip"
 	"errors"
 	"io"
-
-	"github.com/klauspost/compress/gzip"
 
 	"phasl/diag"
 	"phasl/voxel"
 )
 
 const (
-	block     = 1 << 17 // bytes converted at a time: they stay in cache
+	block     = 1 << 16 // bytes converted at a time: they stay in cache
 	readAhead = 4       // blocks read before they are converted
 	maxTail   = 1 << 26 // bytes after the last voxel that are read to reach the checksum
 	firstAsk  = 1 << 20 // voxels that may be allocated on the word of a header alone

@@ -2,6 +2,8 @@ package nifti
 
 import (
 	"bufio"
+	"compress/flate"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -9,14 +11,12 @@ import (
 	"os"
 	"strings"
 
-	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
-
 	"phasl/diag"
+	"phasl/internal/inflate"
 )
 
 const (
-	readBuffer = 1 << 17
+	readBuffer = 1 << 15 // larger reads go round it
 	// deflate cannot expand data more than 1032 times; the header of a
 	// compressed file that claims more is not telling the truth.
 	maxExpansion = 1032
@@ -88,12 +88,12 @@ func newSource(r io.Reader, name string, size int64, list *diag.List) *source {
 		}
 		return s
 	}
-	z, err := gzip.NewReader(s.r)
+	z, err := inflate.NewReader(s.r)
 	if err != nil {
 		list.Add(s.readProblem(err))
 		return nil
 	}
-	s.r = bufio.NewReaderSize(z, 1<<12) // large reads go round it
+	s.r = bufio.NewReaderSize(z, 1<<12)
 	if !named && size >= 0 {
 		list.Warnf(name, "", "rename it so that it ends in .gz", "the content is gzip and the name does not say so")
 	}

@@ -30,6 +30,7 @@ func (t Tissue) String() string {
 // template; see [Subject] for individuals. It is safe for concurrent use.
 type Brain struct {
 	subject *individual // nil for the template
+	lattice *lattice    // nil: the formulas
 }
 
 // At returns the tissue at world point p [mm], and for grey matter the index
@@ -37,6 +38,9 @@ type Brain struct {
 func (b *Brain) At(p voxel.Vec) (Tissue, int) {
 	if b.subject != nil {
 		p = b.subject.Map(p)
+	}
+	if b.lattice != nil {
+		return b.lattice.at(p)
 	}
 	return templateAt(p[0], p[1], p[2])
 }

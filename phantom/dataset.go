@@ -67,20 +67,7 @@ func WriteBIDSRoot(dir string, d *Dataset) error {
 	if name == "" {
 		name = "phasl phantom"
 	}
-	description := func(name, kind string) map[string]any {
-		return map[string]any{
-			"Name": name, "BIDSVersion": bids.Version, "DatasetType": kind, "License": "CC0", "Authors": []string{"phasl phantom"},
-			"GeneratedBy": []bids.Generator{{Name: "phasl phantom", Description: "images drawn from formulas; no person was scanned"}},
-		}
-	}
-	if err := bids.WriteJSON(filepath.Join(dir, "dataset_description.json"), description(name, "raw")); err != nil {
-		return err
-	}
-	err := atomicfile.Write(filepath.Join(dir, "README"), func(w io.Writer) error {
-		_, err := io.WriteString(w, readme)
-		return err
-	})
-	if err != nil {
+	if err := describe(dir, name, readme); err != nil {
 		return err
 	}
 	columns := []bids.Column{
@@ -96,7 +83,25 @@ func WriteBIDSRoot(dir string, d *Dataset) error {
 		}
 		rows = append(rows, []string{"sub-" + p.Label, age, p.Sex})
 	}
-	if err := bids.WriteTable(filepath.Join(dir, "participants.tsv"), columns, rows); err != nil {
+	return bids.WriteTable(filepath.Join(dir, "participants.tsv"), columns, rows)
+}
+
+// describe writes the descriptions of the dataset and of its truth.
+func describe(dir, name, readme string) error {
+	description := func(name, kind string) map[string]any {
+		return map[string]any{
+			"Name": name, "BIDSVersion": bids.Version, "DatasetType": kind, "License": "CC0", "Authors": []string{"phasl phantom"},
+			"GeneratedBy": []bids.Generator{{Name: "phasl phantom", Description: "images drawn from formulas; no person was scanned"}},
+		}
+	}
+	if err := bids.WriteJSON(filepath.Join(dir, "dataset_description.json"), description(name, "raw")); err != nil {
+		return err
+	}
+	err := atomicfile.Write(filepath.Join(dir, "README"), func(w io.Writer) error {
+		_, err := io.WriteString(w, readme)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return bids.WriteJSON(filepath.Join(dir, truthFolder, "dataset_description.json"), description(name+": truth", "derivative"))
@@ -133,6 +138,7 @@ func WriteBIDSParticipant(dir string, p *Participant, workers int) error {
 type bidsWriter struct {
 	dir     string
 	workers int
+	whole   bool          // series hold whole numbers, as a scanner stores them
 	of      bids.Entities // sub and ses
 	err     error
 }
@@ -162,15 +168,25 @@ func (w *bidsWriter) image(root, datatype string, e bids.Entities, suffix string
 }
 
 func (w *bidsWriter) t1w(img *voxel.Image) {
-	whole := img.Clone()
-	for i, v := range whole.Data {
-		whole.Data[i] = float32(math.Round(min(max(float64(v), 0), math.MaxInt16)))
-	}
-	w.image("", "anat", w.of, "T1w", whole, nifti.Options{Datatype: nifti.Int16}, map[string]any{
+	whole := wholeNumbers(&voxel.Series{Grid: img.Grid, Vols: [][]float32{img.Data}})
+	w.image("", "anat", w.of, "T1w", whole.Image(0), nifti.Options{Datatype: nifti.Int16}, map[string]any{
 		"Manufacturer": "GE", "ManufacturersModelName": "DISCOVERY_MR750", "MagneticFieldStrength": 3,
 		"MRAcquisitionType": "3D", "ScanningSequence": "GR", "SequenceVariant": []string{"SP", "SK"},
 		"EchoTime": 0.003, "InversionTime": 0.45, "FlipAngle": 9, "RepetitionTime": 0.0073,
 	})
+}
+
+// wholeNumbers rounds the values of a series to what 16 bits hold.
+func wholeNumbers(s *voxel.Series) *voxel.Series {
+	out := &voxel.Series{Grid: s.Grid}
+	for _, vol := range s.Vols {
+		v := make([]float32, len(vol))
+		for i, x := range vol {
+			v[i] = float32(math.Round(min(max(float64(x), math.MinInt16), math.MaxInt16)))
+		}
+		out.Vols = append(out.Vols, v)
+	}
+	return out
 }
 
 func (w *bidsWriter) scan(s *Scan) {
@@ -178,7 +194,11 @@ func (w *bidsWriter) scan(s *Scan) {
 	base := filepath.Join(w.dir, filepath.FromSlash(w.folder("perf")))
 	series := bids.Name(e, "asl", ".nii.gz")
 	w.do(func() error {
-		return nifti.WriteSeries(filepath.Join(base, series), s.Series, nifti.Options{Workers: w.workers, TR: s.Protocol.TR})
+		o, values := nifti.Options{Workers: w.workers, TR: s.Protocol.TR}, s.Series
+		if w.whole {
+			o.Datatype, values = nifti.Int16, wholeNumbers(values)
+		}
+		return nifti.WriteSeries(filepath.Join(base, series), values, o)
 	})
 	w.do(func() error { return bids.WriteJSON(filepath.Join(base, bids.Name(e, "asl", ".json")), s.Sidecar()) })
 	var rows [][]string

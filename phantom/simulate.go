@@ -122,7 +122,20 @@ func Simulate(maps *Maps, p Protocol, opt Options) *Acquisition {
 		}
 	}
 	sim := newSimulator(maps, p, opt)
-	a := &Acquisition{Protocol: p, Series: &voxel.Series{Grid: p.Grid}, Truth: sim.truth()}
+	a := sim.acquire(sim.opt)
+	truth := sim.truth()
+	truth.Motion, truth.Outliers = a.Truth.Motion, a.Truth.Outliers
+	a.Truth = truth
+	return a
+}
+
+// acquire simulates one series with the head where opt has it. Its truth holds
+// no images.
+func (s *simulator) acquire(opt Options) *Acquisition {
+	s.opt, s.position = opt, orIdentity(opt.Position)
+	clear(s.cache)
+	p, sim := s.p, s
+	a := &Acquisition{Protocol: p, Series: &voxel.Series{Grid: p.Grid}, Truth: &Truth{Position: s.position}}
 	var delay []int
 	a.Context, delay = p.volumes()
 	if opt.Motion != nil && len(opt.Motion) != len(a.Context) {
@@ -148,11 +161,7 @@ func Simulate(maps *Maps, p Protocol, opt Options) *Acquisition {
 		a.Series.Vols = append(a.Series.Vols, sim.volume(v, kind, delay[v], head, outlier[v]))
 	}
 	if p.M0 == M0Separate {
-		head := opt.M0Motion
-		if head == (voxel.Affine{}) {
-			head = voxel.Identity()
-		}
-		head = head.Mul(sim.position)
+		head := orIdentity(opt.M0Motion).Mul(sim.position)
 		a.M0 = &voxel.Series{Grid: p.Grid, Vols: [][]float32{sim.volume(1<<20, bids.M0Scan, -1, head, false)}}
 	}
 	return a
@@ -165,11 +174,18 @@ type simulator struct {
 	opt      Options
 	c        Constants
 	alpha    float64
+	arrived  arrived
 	sigma    float64
 	position voxel.Affine
 	full     *blocks
+	relaxed  []float32            // signal of the M0 image on the fine grid; nil until needed
 	cache    map[shot][][]float32 // signals of positions seen before: with a still head every repetition is alike
 }
+
+// arrived is the label that a whole bolus holds at time t, decayed in blood,
+// for the only readout of a 3D protocol of one delay: exponentials worked out
+// once rather than for each voxel.
+type arrived struct{ t, label float64 }
 
 // A shot is all that the noise-free signal depends on.
 type shot struct {
@@ -182,12 +198,13 @@ func newSimulator(maps *Maps, p Protocol, opt Options) *simulator {
 	if opt.Samples == 0 {
 		opt.Samples = 3
 	}
-	s := &simulator{maps: maps, p: p, opt: opt, position: opt.Position, cache: map[shot][][]float32{}}
-	if s.position == (voxel.Affine{}) {
-		s.position = voxel.Identity()
-	}
+	s := &simulator{maps: maps, p: p, opt: opt, position: orIdentity(opt.Position), cache: map[shot][][]float32{}}
 	s.full = newBlocks(maps.Grid, maps.M0, opt.Workers)
 	s.c = opt.Constants.over(p.Constants).orDefault()
+	if p.SliceStep == 0 && len(p.PLD) > 0 && p.Labelling != asl.PASL {
+		t := p.readout(0, 0)
+		s.arrived = arrived{t, s.c.T1Blood * math.Exp(-(t-p.LD)/s.c.T1Blood) * -math.Expm1(-p.LD/s.c.T1Blood)}
+	}
 	s.alpha = p.Alpha * p.suppressionEfficiency()
 	if opt.SNR > 0 {
 		var sum float64
@@ -201,6 +218,14 @@ func newSimulator(maps *Maps, p Protocol, opt Options) *simulator {
 		s.sigma = sum / float64(max(count, 1)) / opt.SNR
 	}
 	return s
+}
+
+// orIdentity returns a, or the identity if a is the zero value.
+func orIdentity(a voxel.Affine) voxel.Affine {
+	if a == (voxel.Affine{}) {
+		return voxel.Identity()
+	}
+	return a
 }
 
 // volume returns the stored values of volume v.
@@ -294,13 +319,20 @@ func (w *swing) at(p voxel.Vec) float64 {
 func (s *simulator) signal(key shot) [][]float32 {
 	sc := newScanner(s.maps.Grid, s.p.Grid, s.full, key.head, s.opt.Samples, s.opt.Workers)
 	if key.m0 {
-		m0 := make([]float32, s.maps.Len())
-		s.fill(m0, 0, func(n int) float64 { return s.recovered(n) })
-		return [][]float32{sc.whole(m0)[0], make([]float32, s.p.Grid.Len())}
+		if s.relaxed == nil {
+			s.relaxed = make([]float32, s.maps.Len())
+			s.fill(s.relaxed, 0, func(n int) float64 { return s.recovered(n) })
+		}
+		return [][]float32{sc.whole(s.relaxed)[0], make([]float32, s.p.Grid.Len())}
 	}
 	if s.p.SliceStep == 0 {
-		static, delta := make([]float32, s.maps.Len()), make([]float32, s.maps.Len())
+		delta := make([]float32, s.maps.Len())
 		t := s.p.readout(key.delay, 0)
+		if s.p.DeltaM && s.opt.Fluctuation == 0 && len(s.opt.Outliers) == 0 { // static tissue cancels
+			s.fill(delta, 0, func(n int) float64 { return s.deltaM(n, t) })
+			return [][]float32{make([]float32, s.p.Grid.Len()), sc.whole(delta)[0]}
+		}
+		static := make([]float32, s.maps.Len())
 		s.fill(static, 0, func(n int) float64 { return float64(s.maps.M0[n]) * s.background(float64(s.maps.T1[n]), t) })
 		s.fill(delta, 0, func(n int) float64 { return s.deltaM(n, t) })
 		return sc.whole(static, delta)
@@ -389,6 +421,9 @@ func (s *simulator) inBlood(cbf, att, t float64) float64 {
 	}
 	scale := 2 * s.alpha * cbf / 6000 / s.c.Lambda
 	t1 := s.c.T1Blood
+	if w == s.p.LD && s.p.Labelling != asl.PASL && t == s.arrived.t { // most voxels: all of the bolus is there
+		return scale * s.arrived.label
+	}
 	if s.p.Labelling == asl.PASL {
 		return scale * w * math.Exp(-t/t1)
 	}

@@ -47,6 +47,7 @@ func (s Subject) FromTemplate() voxel.Transform {
 type individual struct {
 	affine voxel.Affine
 	inv    voxel.Affine
+	smooth bool // the waves are not all flat
 	waves  [4]wave
 	amp    [4]voxel.Vec // displacement of each wave [mm]
 }
@@ -71,6 +72,7 @@ func newIndividual(s Subject) *individual {
 		for a := range 3 {
 			w.k[a] = k[a] / math.Sqrt(n) * 2 * math.Pi / length
 			in.amp[i][a] = 1.1 * clip(r)
+			in.smooth = !s.Affine
 			if s.Affine {
 				in.amp[i][a] = 0
 			}
@@ -87,6 +89,9 @@ func clip(r *rand.Rand) float64 { return min(max(r.NormFloat64(), -2), 2) }
 // Map returns the template point of subject point p.
 func (in *individual) Map(p voxel.Vec) voxel.Vec {
 	p = in.affine.Map(p)
+	if !in.smooth {
+		return p
+	}
 	d := in.displacement(p)
 	return voxel.Vec{p[0] + d[0], p[1] + d[1], p[2] + d[2]}
 }

@@ -16,6 +16,14 @@ var truthFolder = filepath.Join("derivatives", "truth")
 // truth writes what is known of the series with entities e.
 func (w *bidsWriter) truth(e bids.Entities, t *Truth) {
 	truth := e.With("desc", "truth")
+	base := filepath.Join(w.dir, truthFolder, filepath.FromSlash(w.folder("perf")))
+	w.do(func() error {
+		columns, rows := motionTable(t)
+		return bids.WriteTable(filepath.Join(base, bids.Name(truth, "motion", ".tsv")), columns, rows)
+	})
+	if t.CBF == nil {
+		return
+	}
 	var o nifti.Options
 	w.image(truthFolder, "perf", truth, "cbf", t.CBF, o, map[string]any{
 		"Description":            "mean of the true perfusion of the tissues in a voxel, weighted by their equilibrium magnetisation",
@@ -32,11 +40,6 @@ func (w *bidsWriter) truth(e bids.Entities, t *Truth) {
 		"Description": "mean true arterial transit time of a voxel, weighted by magnetisation and perfusion"})
 	w.image(truthFolder, "perf", truth, "M0map", t.M0, o, map[string]any{"Units": "arbitrary",
 		"Description": "mean true equilibrium magnetisation, before the receive sensitivity"})
-	base := filepath.Join(w.dir, truthFolder, filepath.FromSlash(w.folder("perf")))
-	w.do(func() error {
-		columns, rows := motionTable(t)
-		return bids.WriteTable(filepath.Join(base, bids.Name(truth, "motion", ".tsv")), columns, rows)
-	})
 	if t.Label == nil {
 		return
 	}

@@ -31,7 +31,7 @@ var (
 	grey = ramp{[]oklch{{0.10, 0, 0}, {0.97, 0, 0}}}
 	// effect, for signed maps: bright blue, dark grey, bright orange. It fades
 	// into the dark background where there is no effect.
-	effect = ramp{[]oklch{{0.88, 0.09, 215}, {0.56, 0.16, 255}, {0.24, 0.01, 255}, {0.56, 0.17, 40}, {0.88, 0.12, 80}}}
+	effect = ramp{[]oklch{{0.88, 0.09, 215}, {0.56, 0.16, 255}, {0.24, 0.01, 327}, {0.56, 0.17, 400}, {0.88, 0.12, 440}}}
 )
 
 // below is the colour of values under the window: negative perfusion is a
@@ -127,6 +127,22 @@ func (r ramp) palette(under color.NRGBA) color.Palette {
 	p[entryUnder] = under
 	for i := range entries {
 		p[entryFirst+i] = r.at(float64(i) / (entries - 1))
+	}
+	return p
+}
+
+// faded returns the colours of a signed ramp over another picture: nothing
+// where there is no effect, opaque from a quarter of the scale on either side.
+func (r ramp) faded() color.Palette {
+	p := r.palette(r.at(0))
+	for i := entryUnder; i < len(p); i++ {
+		c := p[i].(color.NRGBA)
+		t := 0.0
+		if i >= entryFirst {
+			t = float64(i-entryFirst) / (entries - 1)
+		}
+		c.A = uint8(math.Round(255 * min(1, math.Abs(2*t-1)/0.25)))
+		p[i] = c
 	}
 	return p
 }

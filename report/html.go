@@ -15,13 +15,19 @@ import (
 //go:embed page.css
 var pageStyle string
 
+//go:embed group.css
+var groupStyle string
+
 //go:embed page.js
 var pageScript string
 
 //go:embed page.tmpl
 var pageText string
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{"capital": capital}).Parse(strip(pageText)))
+//go:embed group.tmpl
+var groupText string
+
+var pages = template.Must(template.New("").Funcs(template.FuncMap{"capital": capital}).Parse(strip(pageText + groupText)))
 
 // capital returns s as it stands at the beginning of a line.
 func capital(s string) string {
@@ -56,7 +62,14 @@ type head struct {
 }
 
 func newHead(title string) head {
-	style, script := pageStyle, pageScript
+	return newHeadWith(title, pageStyle)
+}
+
+// newGroupHead is the head of a page that has charts of its own.
+func newGroupHead(title string) head { return newHeadWith(title, pageStyle+groupStyle) }
+
+func newHeadWith(title, style string) head {
+	script := pageScript
 	return head{
 		Title:  title,
 		Style:  template.CSS(style),

@@ -54,6 +54,12 @@ type Info struct {
 // several kinds of scan; each has paragraphs of its own.
 func Methods(infos ...Info) ([]Paragraph, []Reference) {
 	w := &writer{}
+	w.scans(infos)
+	return w.paragraphs, w.references
+}
+
+// scans writes what was done to the scans of each kind.
+func (w *writer) scans(infos []Info) {
 	for i, info := range infos {
 		first := len(w.paragraphs)
 		w.acquisition(info)
@@ -67,7 +73,6 @@ func Methods(infos ...Info) ([]Paragraph, []Reference) {
 			}
 		}
 	}
-	return w.paragraphs, w.references
 }
 
 // A writer collects sentences and numbers citations.

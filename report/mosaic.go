@@ -25,11 +25,13 @@ type picture struct {
 	window  window
 	unit    string // of the colour bar; "" draws none
 	noBar   bool
-	outline bool    // draw the mask's edge
-	bare    bool    // no text at all: a thumbnail
-	signed  bool    // zero is the lower end and a voxel below it is a finding
-	note    string  // at the foot, right
-	shift   float64 // how far from the right end the note stands
+	outline bool         // draw the mask's edge
+	bare    bool         // no text at all: a thumbnail
+	signed  bool         // zero is the lower end and a voxel below it is a finding
+	fade    bool         // the middle of the ramp is transparent: a signed map over another picture
+	under   *voxel.Image // drawn in grey below img, on the same grid; nil: none
+	note    string       // at the foot, right
+	shift   float64      // how far from the right end the note stands
 }
 
 // A window is the range of values a colour map spans.
@@ -97,6 +99,9 @@ func (m *mosaic) draw(l layout) (fig string, holes int) {
 		if k != nil && k.Dim != p.img.Dim {
 			panic("report: mask and image of " + p.name + " have different shapes")
 		}
+	}
+	if p.under != nil && p.under.Dim != p.img.Dim {
+		panic("report: " + p.name + " and what lies under it have different shapes")
 	}
 	m.box = m.crop()
 	rows := m.rows(l)
@@ -302,7 +307,11 @@ func (m *mosaic) fit(rows [][]row) {
 				valued := 0
 				for py := range ny {
 					for px := range nx {
-						if v := m.p.img.Data[m.f.pixel(p, m.box, s, px, py)]; v == v {
+						i := m.f.pixel(p, m.box, s, px, py)
+						if v := m.p.img.Data[i]; v == v {
+							valued++
+						}
+						if u := m.p.under; u != nil && u.Data[i] == u.Data[i] {
 							valued++
 						}
 					}
@@ -335,13 +344,23 @@ func (m *mosaic) strip(t row, x, y, scale float64) (w, h float64) {
 	tw, th := m.tile(p)
 	deep := (len(t.slices) + t.cols - 1) / t.cols
 	pw, ph := m.pitch(p)
-	sheet := image.NewPaletted(image.Rect(0, 0, pw*t.cols, ph*deep), m.p.ramp.palette(m.under()))
-	for i, s := range t.slices {
-		m.fill(sheet, p, s, (i%t.cols)*pw, (i/t.cols)*ph, tw, th)
-	}
 	uw, uh := float64(pw*m.step)*m.f.spacing[p.across]*scale, float64(ph*m.step)*m.f.spacing[p.down]*scale
-	m.raw(`<image x="`, coord(x), `" y="`, coord(y), `" width="`, coord(uw*float64(t.cols)), `" height="`, coord(uh*float64(deep)),
-		`" preserveAspectRatio="none" href="data:image/png;base64,`, encodePNG(sheet), `"/>`)
+	put := func(img *voxel.Image, w window, colours color.Palette) {
+		sheet := image.NewPaletted(image.Rect(0, 0, pw*t.cols, ph*deep), colours)
+		for i, s := range t.slices {
+			m.fill(sheet, img, w, p, s, (i%t.cols)*pw, (i/t.cols)*ph, tw, th)
+		}
+		m.raw(`<image x="`, coord(x), `" y="`, coord(y), `" width="`, coord(uw*float64(t.cols)), `" height="`, coord(uh*float64(deep)),
+			`" preserveAspectRatio="none" href="data:image/png;base64,`, encodePNG(sheet), `"/>`)
+	}
+	if u := m.p.under; u != nil {
+		put(u, anatomyWindow(u), grey.palette(grey.at(0)))
+	}
+	colours := m.p.ramp.palette(m.below())
+	if m.p.fade {
+		colours = m.p.ramp.faded()
+	}
+	put(m.p.img, m.p.window, colours)
 
 	m.overdraw(t, p, x, y, uw, uh, scale)
 	if m.p.bare {
@@ -364,18 +383,18 @@ func (m *mosaic) strip(t row, x, y, scale float64) (w, h float64) {
 	return uw * float64(t.cols), uh * float64(deep)
 }
 
-// under returns the colour of values below the window.
-func (m *mosaic) under() color.NRGBA {
+// below returns the colour of values below the window.
+func (m *mosaic) below() color.NRGBA {
 	if m.p.signed {
 		return below
 	}
 	return m.p.ramp.at(0)
 }
 
-// fill writes one slice into the sheet.
-func (m *mosaic) fill(sheet *image.Paletted, p plane, s, x0, y0, w, h int) {
+// fill writes one slice of img into the sheet.
+func (m *mosaic) fill(sheet *image.Paletted, img *voxel.Image, win window, p plane, s, x0, y0, w, h int) {
 	nx, ny := m.box.size(p.across), m.box.size(p.down)
-	span := m.p.window.hi - m.p.window.lo
+	span := win.hi - win.lo
 	for py := range h {
 		for px := range w {
 			var sum float64
@@ -386,7 +405,7 @@ func (m *mosaic) fill(sheet *image.Paletted, p plane, s, x0, y0, w, h int) {
 					if qx >= nx || qy >= ny {
 						continue
 					}
-					if v := float64(m.p.img.Data[m.f.pixel(p, m.box, s, qx, qy)]); !math.IsNaN(v) {
+					if v := float64(img.Data[m.f.pixel(p, m.box, s, qx, qy)]); !math.IsNaN(v) {
 						sum += v
 						n++
 					}
@@ -395,7 +414,7 @@ func (m *mosaic) fill(sheet *image.Paletted, p plane, s, x0, y0, w, h int) {
 			if n == 0 {
 				continue
 			}
-			v := (sum/float64(n) - m.p.window.lo) / span
+			v := (sum/float64(n) - win.lo) / span
 			e := uint8(entryUnder)
 			if v >= 0 {
 				e = uint8(entryFirst + int(math.Round(min(v, 1)*(entries-1))))

@@ -200,6 +200,9 @@ func excluded(volumes []Volume) []string {
 	return out
 }
 
+// References are the works that the methods cite.
+func (v *participantView) References() []Reference { return v.P.References }
+
 func (v *participantView) contents() {
 	add := func(show bool, id, name string) {
 		if show {

@@ -356,8 +356,10 @@ func strides(g voxel.Grid, mm float64) [3]int {
 func visit(g voxel.Grid, step [3]int, fn func(n int, p voxel.Vec)) {
 	for k := 0; k < g.Dim[2]; k += step[2] {
 		for j := 0; j < g.Dim[1]; j += step[1] {
+			row, n := g.World(0, j, k), g.Index(0, j, k)
 			for i := 0; i < g.Dim[0]; i += step[0] {
-				fn(g.Index(i, j, k), g.World(i, j, k))
+				x := float64(i)
+				fn(n+i, voxel.Vec{row[0] + x*g.Affine[0][0], row[1] + x*g.Affine[1][0], row[2] + x*g.Affine[2][0]})
 			}
 		}
 	}

@@ -65,13 +65,13 @@ func TestPull(t *testing.T) {
 		if s.inv[0][3] == -15 { // the same voxels from a point further out
 			p[0] += 15
 		}
-		if got := s.pull(&p, &out); math.Abs(got-tt.want) > 1e-9 {
+		if got := s.pull(p[0], p[1], p[2], out[0], out[1], out[2]); math.Abs(got-tt.want) > 1e-9 {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
 	s, deep := base, voxel.Vec{30, 4, 4}
 	s.prior, s.band = plane, 5
-	if got := s.pull(&deep, &out); got != 1 {
+	if got := s.pull(deep[0], deep[1], deep[2], out[0], out[1], out[2]); got != 1 {
 		t.Errorf("deep inside the prior: %v", got)
 	}
 }
@@ -89,8 +89,7 @@ func TestDeformRound(t *testing.T) {
 		img.Data[n] = 100
 	}
 	old := slices.Clone(m.vert)
-	normal, scratch := make([]voxel.Vec, len(old)), make([]voxel.Vec, len(m.face))
-	m.normals(normal, scratch, 1)
+	normal := m.normals()
 	edge := m.meanEdge(1)
 	// All is as bright as brain: f3 is 1.
 	m.deform(steer{img: img, lim: limits{low: 0, high: 100, head: 10, median: 100}, fraction: 0.5, depth: 5, reach: 5, rounds: 1, workers: 1})

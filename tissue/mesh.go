@@ -3,23 +3,35 @@ package tissue
 import (
 	"math"
 	"slices"
+	"sync"
 
-	"phasl/internal/par"
 	"phasl/voxel"
 )
 
 // A mesh is a closed triangulated surface with the topology of a sphere.
 // Faces are ordered counter-clockwise seen from outside.
 type mesh struct {
-	vert  []voxel.Vec
-	face  [][3]int32
-	near  [][]int32 // neighbours of each vertex
-	faces [][]int32 // faces around each vertex
+	vert []voxel.Vec
+	face [][3]int32
+	near [][]int32 // neighbours of each vertex, counter-clockwise seen from outside
 }
 
 // icosphere returns the unit icosahedron with every face cut in four, level
 // times: 10·4^level + 2 vertices on the unit sphere.
 func icosphere(level int) *mesh {
+	s := spheres[level]()
+	return &mesh{vert: slices.Clone(s.vert), face: s.face, near: s.near}
+}
+
+// spheres makes each sphere once; faces and neighbours are shared.
+var spheres = func() (s [6]func() *mesh) {
+	for level := range s {
+		s[level] = sync.OnceValue(func() *mesh { return newIcosphere(level) })
+	}
+	return s
+}()
+
+func newIcosphere(level int) *mesh {
 	phi := (1 + math.Sqrt(5)) / 2
 	m := &mesh{
 		vert: []voxel.Vec{
@@ -56,13 +68,22 @@ func icosphere(level int) *mesh {
 		}
 		m.face = next
 	}
+	// Around a vertex every face leads from one neighbour to the next.
+	next := make([]map[int32]int32, len(m.vert))
 	m.near = make([][]int32, len(m.vert))
-	m.faces = make([][]int32, len(m.vert))
-	for n, f := range m.face {
+	for _, f := range m.face {
 		for c := range 3 {
 			v := f[c]
-			m.faces[v] = append(m.faces[v], int32(n))
-			m.near[v] = append(m.near[v], f[(c+1)%3])
+			if next[v] == nil {
+				next[v] = map[int32]int32{}
+				m.near[v] = append(m.near[v], f[(c+1)%3])
+			}
+			next[v][f[(c+1)%3]] = f[(c+2)%3]
+		}
+	}
+	for v, ring := range next {
+		for len(m.near[v]) < len(ring) {
+			m.near[v] = append(m.near[v], ring[m.near[v][len(m.near[v])-1]])
 		}
 	}
 	return m
@@ -147,31 +168,6 @@ func (m *mesh) mask(g voxel.Grid) *voxel.Mask {
 		}
 	}
 	return out
-}
-
-// normals fills dst with the unit outward normal at each vertex: the sum of
-// the normals of the faces around it, weighted by their areas.
-func (m *mesh) normals(dst, scratch []voxel.Vec, workers int) {
-	// Written out by coordinates for speed; see deform.
-	par.Ranges(workers, len(m.face), 1024, func(lo, hi int) {
-		for n := lo; n < hi; n++ {
-			f := &m.face[n]
-			p, q, r := &m.vert[f[0]], &m.vert[f[1]], &m.vert[f[2]]
-			ax, ay, az := q[0]-p[0], q[1]-p[1], q[2]-p[2]
-			bx, by, bz := r[0]-p[0], r[1]-p[1], r[2]-p[2]
-			scratch[n] = voxel.Vec{ay*bz - az*by, az*bx - ax*bz, ax*by - ay*bx}
-		}
-	})
-	par.Ranges(workers, len(m.vert), 512, func(lo, hi int) {
-		for v := lo; v < hi; v++ {
-			var x, y, z float64
-			for _, f := range m.faces[v] {
-				c := &scratch[f]
-				x, y, z = x+c[0], y+c[1], z+c[2]
-			}
-			dst[v] = unit(voxel.Vec{x, y, z})
-		}
-	})
 }
 
 func add(a, b voxel.Vec) voxel.Vec { return voxel.Vec{a[0] + b[0], a[1] + b[1], a[2] + b[2]} }

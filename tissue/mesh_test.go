@@ -16,17 +16,38 @@ func TestIcosphere(t *testing.T) {
 		if n := len(m.near[v]); n != 6 && n != 5 {
 			t.Fatalf("vertex %d has %d neighbours", v, n)
 		}
+		for i, w := range m.near[v] { // each neighbour next to the one before, counter-clockwise
+			u := m.near[v][(i+1)%len(m.near[v])]
+			if dot(cross(sub(m.vert[w], m.vert[v]), sub(m.vert[u], m.vert[v])), m.vert[v]) <= 0 {
+				t.Fatalf("neighbours %d and %d of vertex %d run clockwise", w, u, v)
+			}
+		}
 		if math.Abs(norm(m.vert[v])-1) > 1e-12 {
 			t.Fatalf("vertex %d is not on the sphere", v)
 		}
 	}
-	nrm, scratch := make([]voxel.Vec, len(m.vert)), make([]voxel.Vec, len(m.face))
-	m.normals(nrm, scratch, 1)
+	nrm := m.normals()
 	for v := range m.vert { // outwards; the facets of 5,120 triangles lean by about a degree
 		if dot(nrm[v], m.vert[v]) < 0.999 {
 			t.Fatalf("normal %d points along %v at %v", v, nrm[v], m.vert[v])
 		}
 	}
+}
+
+// normals returns the unit normal at each vertex from the faces around it,
+// weighted by their areas.
+func (m *mesh) normals() []voxel.Vec {
+	out := make([]voxel.Vec, len(m.vert))
+	for _, f := range m.face {
+		n := cross(sub(m.vert[f[1]], m.vert[f[0]]), sub(m.vert[f[2]], m.vert[f[0]]))
+		for _, v := range f {
+			out[v] = add(out[v], n)
+		}
+	}
+	for v := range out {
+		out[v] = unit(out[v])
+	}
+	return out
 }
 
 // The voxels inside a sphere, on grids turned, stretched, mirrored, and cut by

@@ -117,7 +117,7 @@ func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, 
 	if given != 0 && given != 3 {
 		panic("tissue: Segment: give all three priors or none")
 	}
-	if opt.BiasOrder > 6 {
+	if opt.BiasOrder > maxOrder {
 		panic("tissue: Segment: bias order above 6")
 	}
 	rep := SegmentReport{BiasRange: 1, Method: "Gaussian mixture with partial volume, polynomial bias field and Markov random field"}
@@ -164,9 +164,9 @@ func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, 
 	bias := make([]float32, len(b.at))
 	lo, hi := math.Inf(1), math.Inf(-1)
 	par.Ranges(opt.Workers, len(b.at), 4096, func(from, to int) {
-		s := field.scratch()
 		for i := from; i < to; i++ {
-			bias[i] = float32(math.Exp(field.at(t1.World(t1.Coord(int(b.at[i]))), s)))
+			x := field.scaled(t1.World(t1.Coord(int(b.at[i]))))
+			bias[i] = float32(math.Exp(field.at(&x)))
 		}
 	})
 	for i, v := range bias {
@@ -264,12 +264,21 @@ func collect(img *voxel.Image, mask *voxel.Mask) *brainVoxels {
 	return b
 }
 
-// subset returns the places of at most about want voxels on a regular lattice.
-// Voxels are left out, not averaged: averaging would mix tissues. Voxels at the
-// mask's edge, which may be half skull or half nothing, are left out too unless
-// little else remains.
+// subset returns the places of at most about one and a half times want voxels
+// on a regular lattice. Voxels are left out, not averaged: averaging would mix
+// tissues. Voxels at the mask's edge, which may be half skull or half nothing,
+// are left out too unless little else remains.
 func (b *brainVoxels) subset(g voxel.Grid, want int) []int32 {
-	step := strides(g, math.Cbrt(float64(len(b.at))*g.VoxelVolume()/float64(want)))
+	step, size := [3]int{1, 1, 1}, g.Spacing()
+	for 2*len(b.at) > 3*want*step[0]*step[1]*step[2] {
+		finest := 0 // the axis along which the lattice is densest
+		for a := range 3 {
+			if float64(step[a])*size[a] < float64(step[finest])*size[finest] {
+				finest = a
+			}
+		}
+		step[finest]++
+	}
 	stride := [3]int{1, g.Dim[0], g.Dim[0] * g.Dim[1]}
 	var inner, all []int32
 	for k := 0; k < g.Dim[2]; k += step[2] {
@@ -299,8 +308,14 @@ func (b *brainVoxels) subset(g voxel.Grid, want int) []int32 {
 	return inner
 }
 
+// calmWidth is the most by which calm smooths [mm]: wider, and there is hardly a
+// voxel left in the folds of the cortex, some 3 mm thick, that looks like grey
+// matter.
+const calmWidth = 2.5
+
 // calm returns the values of the sample in the image smoothed inside the mask
-// by two voxels: the noise falls about fivefold.
+// by two voxels, by which noise falls about fivefold, but by no more than
+// calmWidth: large voxels have less noise.
 func (b *brainVoxels) calm(g voxel.Grid, sample []int32, workers int) []float64 {
 	out := make([]float64, len(sample))
 	lo, hi := g.Dim, [3]int{}
@@ -326,7 +341,7 @@ func (b *brainVoxels) calm(g voxel.Grid, sample []int32, workers int) []float64 
 		box.Data[place(int32(v))] = b.value[v]
 	}
 	s := g.Spacing()
-	box = voxel.Smooth(box, 2*math.Cbrt(s[0]*s[1]*s[2]), workers)
+	box = voxel.Smooth(box, min(2*math.Cbrt(s[0]*s[1]*s[2]), calmWidth), workers)
 	for i, v := range sample {
 		out[i] = float64(box.Data[place(v)])
 	}

@@ -73,27 +73,48 @@ func TestPolynomial(t *testing.T) {
 	}
 	truth := func(w voxel.Vec) float64 { return 0.7 + 0.004*w[0] - 3e-5*w[1]*w[2] + 4e-7*w[2]*w[2]*w[0] }
 	n := len(p.terms) + 1
+	sums := newMoments(3)
 	normal, rhs := make([]float64, n*n), make([]float64, n)
-	s := p.scratch()
-	x := make([]float64, n)
-	for _, v := range at {
+	basis := make([]float64, n)
+	var l [3][4]float64
+	for i, v := range at {
 		w := g.World(g.Coord(int(v)))
-		x[0] = 1
-		copy(x[1:], p.basis(w, s))
+		x := p.scaled(w)
+		weight := 1 + 0.5*math.Sin(float64(i))
+		sums.add(&x, weight, weight*truth(w))
+		for a := range 3 { // the closed forms
+			l[a] = [4]float64{1, x[a], (3*x[a]*x[a] - 1) / 2, (5*x[a]*x[a] - 3) * x[a] / 2}
+		}
+		basis[0] = 1
+		for t, e := range p.terms {
+			basis[t+1] = l[0][e[0]] * l[1][e[1]] * l[2][e[2]]
+		}
 		for a := range n {
-			rhs[a] += x[a] * truth(w)
-			for b := range n {
-				normal[a*n+b] += x[a] * x[b]
+			rhs[a] += weight * basis[a] * truth(w)
+			for b := a; b < n; b++ {
+				normal[a*n+b] += weight * basis[a] * basis[b]
 			}
 		}
 	}
-	if !p.solve(normal, rhs) {
+	gotNormal, gotRHS := sums.equations()
+	for i := range normal {
+		if math.Abs(gotNormal[i]-normal[i]) > 1e-9*normal[0] {
+			t.Fatalf("element %d of the normal equations is %v, want %v", i, gotNormal[i], normal[i])
+		}
+	}
+	for i := range rhs {
+		if math.Abs(gotRHS[i]-rhs[i]) > 1e-9*normal[0] {
+			t.Fatalf("right-hand side %d is %v, want %v", i, gotRHS[i], rhs[i])
+		}
+	}
+	if !p.solve(gotNormal, gotRHS) {
 		t.Fatal("not solved")
 	}
-	o := p.at(g.Centre(), s) - truth(g.Centre())
+	field := func(w voxel.Vec) float64 { x := p.scaled(w); return p.at(&x) }
+	o := field(g.Centre()) - truth(g.Centre())
 	for _, v := range at {
 		w := g.World(g.Coord(int(v)))
-		if d := p.at(w, s) - truth(w) - o; math.Abs(d) > 0.01 {
+		if d := field(w) - truth(w) - o; math.Abs(d) > 0.01 {
 			t.Fatalf("at %v the field is off by %v", w, d)
 		}
 	}

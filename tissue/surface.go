@@ -51,6 +51,9 @@ type steer struct {
 // and steps at least 1 mm.
 const maxProbes = 20
 
+// margin is what rounding may add up to over maxProbes steps, in voxels.
+const margin = 1e-6
+
 // priorSlope is by how much the threshold rises from the prior's surface to the
 // outer edge of the band, and falls to the inner one.
 const priorSlope = 0.35
@@ -82,12 +85,9 @@ func (m *mesh) deform(s steer) {
 	size := s.img.Spacing()
 	s.pace = max(1, min(size[0], size[1], size[2])/2)
 	nv := len(m.vert)
-	normal := make([]voxel.Vec, nv)
 	next := make([]voxel.Vec, nv)
-	scratch := make([]voxel.Vec, len(m.face))
 	var edge float64
 	for round := range s.rounds {
-		m.normals(normal, scratch, s.workers)
 		if round%10 == 0 { // it changes slowly
 			edge = m.meanEdge(s.workers)
 		}
@@ -95,24 +95,33 @@ func (m *mesh) deform(s steer) {
 			// Coordinates are written out here and in pull, the hot loops of the
 			// brain masks: the compiler keeps a voxel.Vec in memory.
 			for v := lo; v < hi; v++ {
-				p, n := &m.vert[v], &normal[v]
-				var x, y, z float64
-				for _, w := range m.near[v] {
+				p, near := &m.vert[v], m.near[v]
+				px, py, pz := p[0], p[1], p[2]
+				// The mean of the neighbours, and the sum of the normals of the
+				// faces around, weighted by their areas: of the cross products of
+				// the edges to one neighbour and the next.
+				var x, y, z, cx, cy, cz float64
+				q := &m.vert[near[len(near)-1]]
+				ax, ay, az := q[0]-px, q[1]-py, q[2]-pz
+				for _, w := range near {
 					q := &m.vert[w]
-					x, y, z = x+q[0], y+q[1], z+q[2]
+					bx, by, bz := q[0]-px, q[1]-py, q[2]-pz
+					x, y, z = x+bx, y+by, z+bz
+					cx, cy, cz = cx+(ay*bz-az*by), cy+(az*bx-ax*bz), cz+(ax*by-ay*bx)
+					ax, ay, az = bx, by, bz
 				}
-				share := 1 / float64(len(m.near[v]))
-				x, y, z = x*share-p[0], y*share-p[1], z*share-p[2]
-				out := x*n[0] + y*n[1] + z*n[2]
+				share := 1 / float64(len(near))
+				x, y, z = x*share, y*share, z*share
+				if length := math.Sqrt(cx*cx + cy*cy + cz*cz); length > 0 {
+					cx, cy, cz = cx/length, cy/length, cz/length
+				}
+				out := x*cx + y*cy + z*cz
 				curve := 2 * math.Abs(out) / (edge * edge) // 1 / radius
-				f2 := (1 + math.Tanh(f*(curve-e))) / 2
-				push := 0.05 * edge * s.pull(p, n)
-				nx, ny, nz := out*n[0], out*n[1], out*n[2]
-				next[v] = voxel.Vec{
-					p[0] + (0.5*(x-nx) + f2*nx + push*n[0]),
-					p[1] + (0.5*(y-ny) + f2*ny + push*n[1]),
-					p[2] + (0.5*(z-nz) + f2*nz + push*n[2]),
-				}
+				// (1 + tanh(u))/2 is 1/(1 + exp(−2u)), which costs less.
+				f2 := 1 / (1 + math.Exp(-2*f*(curve-e)))
+				push := 0.05 * edge * s.pull(px, py, pz, cx, cy, cz)
+				across := f2*out - 0.5*out + push
+				next[v] = voxel.Vec{px + (0.5*x + across*cx), py + (0.5*y + across*cy), pz + (0.5*z + across*cz)}
 			}
 		})
 		m.vert, next = next, m.vert
@@ -125,19 +134,24 @@ func (m *mesh) meanEdge(workers int) float64 {
 	return par.Sum(workers, len(m.vert), 512, func(lo, hi int) float64 {
 		t := 0.0
 		for v := lo; v < hi; v++ {
+			p, sum := &m.vert[v], 0.0
 			for _, w := range m.near[v] {
-				t += norm(sub(m.vert[w], m.vert[v])) / float64(len(m.near[v]))
+				q := &m.vert[w]
+				x, y, z := q[0]-p[0], q[1]-p[1], q[2]-p[2]
+				sum += math.Sqrt(x*x + y*y + z*z)
 			}
+			t += sum / float64(len(m.near[v]))
 		}
 		return t
 	}) / float64(len(m.vert))
 }
 
-// pull returns f3 at a vertex p with normal n: positive to move outwards.
-func (s *steer) pull(p, n *voxel.Vec) float64 {
+// pull returns f3 at the vertex (px, py, pz) with normal (nx, ny, nz): positive
+// to move outwards.
+func (s *steer) pull(px, py, pz, nx, ny, nz float64) float64 {
 	fraction := s.fraction
 	if s.prior != nil {
-		d := s.prior.at(p) / s.band
+		d := s.prior.at(&voxel.Vec{px, py, pz}) / s.band
 		switch {
 		case d > 1:
 			return -1
@@ -146,51 +160,73 @@ func (s *steer) pull(p, n *voxel.Vec) float64 {
 		}
 		fraction += priorSlope * d
 	}
-	q := s.inv.Map(*p)
+	m := &s.inv
 	dim := &s.img.Dim
-	var step voxel.Vec // one mm inwards, in voxels
-	for a := range 3 {
-		step[a] = -(s.inv[a][0]*n[0] + s.inv[a][1]*n[1] + s.inv[a][2]*n[2])
-		if q[a] < -0.5 || q[a] > float64(dim[a])-0.5 {
-			return 0
-		}
-	}
-	data := s.img.Data
-	nx, ny := dim[0], dim[1]
 	endX, endY, endZ := float64(dim[0]), float64(dim[1]), float64(dim[2])
-	qx, qy, qz := q[0], q[1], q[2]
-	sx, sy, sz := step[0], step[1], step[2]
-	low, median := s.lim.low, s.lim.median
+	// The vertex, and one mm inwards, in voxels counted from the box's corner.
+	qx := m[0][0]*px + m[0][1]*py + m[0][2]*pz + m[0][3] + 0.5
+	qy := m[1][0]*px + m[1][1]*py + m[1][2]*pz + m[1][3] + 0.5
+	qz := m[2][0]*px + m[2][1]*py + m[2][2]*pz + m[2][3] + 0.5
+	if qx < 0 || qy < 0 || qz < 0 || qx > endX || qy > endY || qz > endZ {
+		return 0
+	}
+	sx := -(m[0][0]*nx + m[0][1]*ny + m[0][2]*nz)
+	sy := -(m[1][0]*nx + m[1][1]*ny + m[1][2]*nz)
+	sz := -(m[2][0]*nx + m[2][1]*ny + m[2][2]*nz)
+	data := s.img.Data
+	rowX, rowY := dim[0], dim[1]
 	// All values are fetched before any is looked at: a branch on each would wait
 	// for memory as many times.
 	var value [maxProbes]float32
 	count, bright := 0, 0 // values within the depth, and those within the reach
-	for d := 1.0; d <= s.depth; d += s.pace {
-		x, y, z := qx+d*sx+0.5, qy+d*sy+0.5, qz+d*sz+0.5
-		if !(x >= 0 && y >= 0 && z >= 0 && x < endX && y < endY && z < endZ) {
-			continue
+	last := math.Floor((s.depth - 1) / s.pace)
+	ex, ey, ez := qx+(1+last*s.pace)*sx, qy+(1+last*s.pace)*sy, qz+(1+last*s.pace)*sz
+	qx, qy, qz = qx+sx, qy+sy, qz+sz
+	sx, sy, sz = sx*s.pace, sy*s.pace, sz*s.pace
+	if qx >= 0 && qy >= 0 && qz >= 0 && qx < endX && qy < endY && qz < endZ &&
+		ex >= margin && ey >= margin && ez >= margin && ex < endX-margin && ey < endY-margin && ez < endZ-margin {
+		// All lie in the box, which is the rule: in whole numbers of 2⁻³² voxels.
+		ix, iy, iz := int64(qx*(1<<32)), int64(qy*(1<<32)), int64(qz*(1<<32))
+		dx, dy, dz := int64(sx*(1<<32)), int64(sy*(1<<32)), int64(sz*(1<<32))
+		count = int(last) + 1
+		for n := range value[:count] {
+			value[n] = data[int(ix>>32)+rowX*(int(iy>>32)+rowY*int(iz>>32))]
+			ix, iy, iz = ix+dx, iy+dy, iz+dz
 		}
-		value[count] = data[int(x)+nx*(int(y)+ny*int(z))]
-		count++
-		if d <= s.reach {
-			bright = count
+		bright = min(count, int(math.Floor((s.reach-1)/s.pace))+1)
+	} else {
+		for n := 0.0; n <= last; n++ {
+			x, y, z := qx+n*sx, qy+n*sy, qz+n*sz
+			if !(x >= 0 && y >= 0 && z >= 0 && x < endX && y < endY && z < endZ) {
+				continue
+			}
+			value[count] = data[int(x)+rowX*(int(y)+rowY*int(z))]
+			count++
+			if 1+n*s.pace <= s.reach {
+				bright = count
+			}
 		}
 	}
-	darkest, brightest := median, s.lim.head
-	for n, v := range value[:count] {
-		value := float64(v)
-		if value < darkest {
-			darkest = value
+	// NaN is neither darker nor brighter.
+	darkest, brightest := float32(math.Inf(1)), float32(math.Inf(-1))
+	for _, v := range value[:bright] {
+		if v < darkest {
+			darkest = v
 		}
-		if value > brightest && n < bright {
-			brightest = value
+		if v > brightest {
+			brightest = v
 		}
 	}
-	darkest = max(darkest, low)
-	brightest = max(min(brightest, median), low+s.floor*(median-low))
-	span := brightest - low
+	for _, v := range value[bright:count] {
+		if v < darkest {
+			darkest = v
+		}
+	}
+	low, median := s.lim.low, s.lim.median
+	dark := max(min(float64(darkest), median), low)
+	span := max(min(max(float64(brightest), s.lim.head), median), low+s.floor*(median-low)) - low
 	if !(span > 0) {
 		return -1
 	}
-	return max(-1, min(1, 2*(darkest-low-fraction*span)/span))
+	return max(-1, min(1, 2*(dark-low-fraction*span)/span))
 }

@@ -30,6 +30,8 @@ type grammar struct {
 	Run      runCmd      `cmd:"" help:"Process a BIDS dataset: raw scans to CBF maps, regions and reports."`
 	Quantify quantifyCmd `cmd:"" help:"Turn one ASL scan into a map of cerebral blood flow."`
 	Validate validateCmd `cmd:"" help:"Check a BIDS dataset and report every fault at once."`
+	Simulate simulateCmd `cmd:"" help:"Simulate a whole crossover trial with known truth."`
+	Plan     planCmd     `cmd:"" help:"Write or check the statistical analysis plan."`
 	Demo     demoCmd     `cmd:"" help:"Simulate a subject, process it, and compare with the truth."`
 	LMM      lmmCmd      `cmd:"" name:"lmm" help:"Fit a linear mixed model to a table."`
 
@@ -84,7 +86,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		verb := ""
 		var perr *kong.ParseError
 		if errors.As(err, &perr) && perr.Context.Command() != "" && perr.Context.Selected() != nil {
-			verb = " " + perr.Context.Selected().Name
+			verb = " " + perr.Context.Selected().Path()
 		}
 		fmt.Fprintf(stderr, "  fix: see 'phasl%s --help'\n", verb)
 		return ExitUsage

@@ -24,6 +24,7 @@ type progress struct {
 	mu    sync.Mutex
 	start time.Time
 	drawn bool // a line without its newline stands on the terminal
+	last  [2]int
 }
 
 func newProgress(w io.Writer) *progress {
@@ -45,14 +46,45 @@ func (p *progress) show(e pipeline.Event) {
 		return
 	}
 	const cells = 24
-	done := (float64(e.Done) + e.StepsDone) / float64(max(e.Total, 1))
+	done := e.Fraction()
 	full := int(done * cells)
-	line := fmt.Sprintf("%s%s %3.0f%%  %s: %s  %.0f s", strings.Repeat("█", full), strings.Repeat("░", cells-full), 100*done, e.Unit, e.Step, elapsed)
+	line := fmt.Sprintf("%s%s %3.0f%%  %s: %s  %.0f s%s", strings.Repeat("█", full), strings.Repeat("░", cells-full), 100*done, e.Unit, e.Step, elapsed, left(elapsed, done))
 	if r := []rune(line); p.width > 1 && len(r) >= p.width {
 		line = string(r[:p.width-1])
 	}
 	fmt.Fprint(p.w, "\r\x1b[K", line)
 	p.drawn = true
+}
+
+// brief is show for long work: where lines are not rewritten, it draws one
+// line for each unit finished, with the time left.
+func (p *progress) brief(e pipeline.Event) {
+	if p.tty {
+		p.show(e)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := [2]int{e.Done, e.Total}
+	if p.last == key && e.Done > 0 {
+		return
+	}
+	p.last = key
+	elapsed := time.Since(p.start).Seconds()
+	fmt.Fprintf(p.w, "[%6.1f s] %3.0f %%  %d/%d %s: %s%s\n", elapsed, 100*e.Fraction(), e.Done, e.Total, e.Unit, e.Step, left(elapsed, e.Fraction()))
+}
+
+// left says how long the rest will take at the speed so far, once that tells
+// something.
+func left(elapsed, done float64) string {
+	if elapsed < 10 || done < 0.02 || done >= 1 {
+		return ""
+	}
+	rest := elapsed * (1 - done) / done
+	if rest >= 90 {
+		return fmt.Sprintf(", about %.0f min left", rest/60)
+	}
+	return fmt.Sprintf(", about %.0f s left", rest)
 }
 
 // end leaves the terminal on a fresh line.

@@ -17,57 +17,104 @@ import (
 type runCmd struct {
 	BIDSDir string `arg:"" name:"bids-dir" help:"BIDS dataset." placeholder:"BIDS_DIR"`
 	OutDir  string `arg:"" name:"out-dir" help:"Folder for the derivatives; made if it is not there." placeholder:"OUT_DIR"`
-	Level   string `arg:"" enum:"participant" help:"Level of analysis: participant."`
+	Level   string `arg:"" enum:"participant,group,all" help:"Level of analysis: participant (scans to CBF), group (the trial, from the participants' results) or all (one after the other)."`
 
 	ParticipantLabel []string `name:"participant-label" placeholder:"LABEL" group:"Selection" help:"Only these participants, with or without sub- (several: separated by commas or, after the three arguments, by spaces)."`
 	SessionLabel     []string `name:"session-label" placeholder:"LABEL" group:"Selection" help:"Only these sessions, without ses-."`
 	SkipFaulty       bool     `name:"skip-faulty" group:"Selection" help:"Process the scans without faults although others have some. The exit code is 3 all the same."`
 	WorkDir          string   `name:"work-dir" short:"w" placeholder:"DIR" group:"Running" help:"Folder for the records that let a rerun carry on (default OUT_DIR/.phasl)."`
+	groupFlags
 	spaceFlags
 	analysisFlags
 	jsonFlag
 }
 
 func (runCmd) Help() string {
-	return `Motion correction, brain mask, calibration, CBF and (with several delays)
-transit time, registration to the T1w image and the template, regional values,
-quality, and one HTML report per participant. Follows the BIDS-App command line.
-A run that was stopped carries on where it was: start it again.
+	return `The participant level: motion correction, brain mask, calibration, CBF and (with
+several delays) transit time, registration to the T1w image and the template,
+regional values, quality, and one HTML report per participant.
+
+The group level: the crossover trial, from the dataset's tables, the
+participants' results and an analysis plan, to effects, evidence, effect maps
+and one report. It reads no raw image, and can start from CBF maps that another
+program made, named as ASLPrep names them (--derivatives, --atlas).
+
+Follows the BIDS-App command line. A run that was stopped carries on where it
+was: start it again.
 
 Example:
   phasl run my_dataset out participant \
       --template tpl-MNI152NLin6Asym_T1w.nii.gz --atlas atlas-AAL3_dseg.nii.gz
+  phasl run my_dataset out group --plan plan.toml
 
 ` + exitCodesHelp
 }
 
 // Validate refuses flags that make no sense; kong calls it.
 func (c *runCmd) Validate() error {
-	return cmp.Or(c.analysisFlags.check(), c.spaceFlags.check())
+	return cmp.Or(c.analysisFlags.check(), c.spaceFlags.check(), c.checkLevel())
 }
 
-// Run processes the dataset and prints a summary.
+// Run does the levels asked for and prints a summary of each.
 func (c *runCmd) Run(ctx context.Context, s streams) error {
-	prog := newProgress(s.err)
-	cfg := pipeline.Config{
-		BIDSDir: c.BIDSDir, OutDir: c.OutDir, WorkDir: c.WorkDir, SkipFaulty: c.SkipFaulty,
-		Participants: trimAll(c.ParticipantLabel, "sub-"), Sessions: trimAll(c.SessionLabel, "ses-"),
-		Settings: c.settings(), Standard: c.standard(), Version: Version(), Progress: prog.show, Warn: func(l diag.List) { printProblems(s.err, l) },
+	var out runJSON
+	if c.Level != "group" {
+		res, err := c.participants(ctx, s)
+		if err != nil {
+			return err
+		}
+		out.RunResult = res
+		var faults diag.List
+		for _, f := range res.Failed {
+			faults = append(faults, f.Problems.Errors()...)
+		}
+		if c.Level == "participant" || faults.Err() != nil {
+			if err := c.write(s, res); err != nil {
+				return err
+			}
+			summariseRun(c.summary(s), res)
+			if c.Level == "all" {
+				fmt.Fprintln(c.summary(s), "The group level was not begun.")
+			}
+			return faults.Err()
+		}
 	}
-	res, err := pipeline.Run(ctx, cfg)
-	prog.end()
+	res, err := c.group(ctx, s)
 	if err != nil {
 		return err
 	}
-	if err := c.write(s, res); err != nil {
-		return err
+	if out.RunResult == nil {
+		if err := c.write(s, res); err != nil {
+			return err
+		}
+	} else {
+		out.Group = res
+		if err := c.write(s, out); err != nil {
+			return err
+		}
+		summariseRun(c.summary(s), out.RunResult)
+		fmt.Fprintln(c.summary(s))
 	}
-	summariseRun(c.summary(s), res)
-	var faults diag.List
-	for _, f := range res.Failed {
-		faults = append(faults, f.Problems.Errors()...)
-	}
-	return faults.Err()
+	summariseGroup(c.summary(s), res)
+	return nil
+}
+
+// runJSON is the JSON of both levels: the participant level's object with the
+// group's under a key of its own.
+type runJSON struct {
+	*pipeline.RunResult
+	Group *pipeline.GroupResult `json:"group"`
+}
+
+// participants does the participant level.
+func (c *runCmd) participants(ctx context.Context, s streams) (*pipeline.RunResult, error) {
+	prog := newProgress(s.err)
+	defer prog.end()
+	return pipeline.Run(ctx, pipeline.Config{
+		BIDSDir: c.BIDSDir, OutDir: c.OutDir, WorkDir: c.WorkDir, SkipFaulty: c.SkipFaulty,
+		Participants: trimAll(c.ParticipantLabel, "sub-"), Sessions: trimAll(c.SessionLabel, "ses-"),
+		Settings: c.settings(), Standard: c.standard(), Version: Version(), Progress: prog.show, Warn: func(l diag.List) { printProblems(s.err, l) },
+	})
 }
 
 // joinLabels lets labels follow their flag separated by spaces, as BIDS-Apps

@@ -56,6 +56,15 @@ type Event struct {
 	Done      int     // units finished
 	Total     int     // units in all
 	StepsDone float64 // share of the present unit that is done, 0 to 1
+	Share     float64 // of all the work, where units are only a part of it; else 0
+}
+
+// Fraction returns how much of the work is done, 0 to 1.
+func (e Event) Fraction() float64 {
+	if e.Share > 0 {
+		return e.Share
+	}
+	return min(1, (float64(e.Done)+e.StepsDone)/float64(max(e.Total, 1)))
 }
 
 // ValidateResult is what [Validate] found.

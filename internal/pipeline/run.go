@@ -140,6 +140,9 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 	if err := writeIndex(&c, ds, all); err != nil {
 		return nil, err
 	}
+	if err := linkReport(c.OutDir); err != nil {
+		return nil, err
+	}
 	return res, sweepTop(c.OutDir, started)
 }
 

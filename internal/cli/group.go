@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"phasl/crossover"
+	"phasl/diag"
+	"phasl/internal/pipeline"
+)
+
+// groupFlags steer the group level.
+type groupFlags struct {
+	Plan        string `type:"existingfile" placeholder:"FILE" group:"Group level" help:"Statistical analysis plan (TOML); without it the default plan is followed. See 'phasl plan'."`
+	Derivatives string `type:"existingdir" placeholder:"DIR" group:"Group level" help:"Folder of participant-level results, phasl's or another program's (default OUT_DIR)."`
+}
+
+// checkLevel refuses flags of the other level.
+func (c *runCmd) checkLevel() error {
+	switch {
+	case c.Level == "participant" && c.Plan != "":
+		return errors.New("--plan is for the group level: use group or all")
+	case c.Level != "group" && c.Derivatives != "":
+		return errors.New("--derivatives is for the group level alone: use group")
+	case c.Level != "participant" && len(c.SessionLabel) > 0:
+		return errors.New("--session-label is for the participant level alone: leave visits out of the analysis by [[exclude]] in the plan")
+	}
+	return nil
+}
+
+// group does the group level.
+func (c *runCmd) group(ctx context.Context, s streams) (*pipeline.GroupResult, error) {
+	prog := newProgress(s.err)
+	defer prog.end()
+	return pipeline.RunGroup(ctx, pipeline.GroupConfig{
+		BIDSDir: c.BIDSDir, OutDir: c.OutDir, Derivatives: c.Derivatives, Plan: c.Plan,
+		Participants: trimAll(c.ParticipantLabel, "sub-"), Standard: c.standard(), Workers: c.Workers, Version: Version(),
+		Progress: prog.show, Warn: func(l diag.List) { prog.end(); printProblems(s.err, l) },
+	})
+}
+
+// summariseGroup prints the primary regions' effects and evidence.
+func summariseGroup(w io.Writer, res *pipeline.GroupResult) {
+	f := res.Flow
+	fmt.Fprintf(w, "%d randomised, %d scanned, %d analysed, %d complete\n", f.Randomised, f.Scanned, f.Analysed, f.Complete)
+	fmt.Fprintf(w, "Values: %s\n", res.Source.What)
+	for _, n := range res.Source.Notes {
+		fmt.Fprintf(w, "  %s\n", n)
+	}
+	for _, s := range res.Inferred {
+		fmt.Fprintf(w, "Worked out: %s\n", s)
+	}
+	var measure crossover.Measure
+	var rows [][]string
+	flush := func() {
+		if len(rows) > 1 {
+			table(w, rows)
+		}
+		rows = nil
+	}
+	for _, m := range res.Models {
+		if !m.Primary {
+			continue
+		}
+		if m.Measure != measure {
+			flush()
+			measure = m.Measure
+			units := m.Units
+			if units == "1" {
+				units = "no unit"
+			}
+			fmt.Fprintf(w, "\n%s CBF, %s\n", measure, units)
+			rows = append(rows, []string{"  region", "contrast", "estimate", percentOf(res.Level) + " interval", "p", "adjusted", "equivalence", "BF01"})
+		}
+		if m.Failed != "" {
+			rows = append(rows, []string{"  " + m.Region, m.Failed})
+			continue
+		}
+		for _, e := range m.Effects {
+			kind, _, _ := strings.Cut(e.Name, ":")
+			if kind != crossover.PhaseEffect && kind != crossover.Interaction {
+				continue
+			}
+			verdict, bf := "", ""
+			for _, a := range m.Attenuation {
+				if a.Contrast == e.Name {
+					verdict, bf = a.Verdict, significant(a.BF01)
+				}
+			}
+			rows = append(rows, []string{"  " + m.Region, e.Label, significant(e.Estimate), significant(e.Low) + " to " + significant(e.High), smallP(e.P), smallP(e.PAdjusted), verdict, bf})
+		}
+	}
+	flush()
+	for _, d := range res.Deviations {
+		fmt.Fprintf(w, "\nNote: %s", d)
+	}
+	if len(res.Deviations) > 0 {
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "\nReport:  %s\nEffects: %s\n", filepath.Join(res.Output, res.Report), filepath.Join(res.Output, "effects.tsv"))
+}
+
+func percentOf(level float64) string { return fmt.Sprintf("%g %%", 100*level) }
+
+// significant prints three significant digits, and "n/a" for a missing number.
+func significant(n crossover.Number) string {
+	switch f := float64(n); {
+	case f-f != 0:
+		return "n/a"
+	case f >= 1000 || f <= -1000:
+		return fmt.Sprintf("%.0f", f)
+	default:
+		return fmt.Sprintf("%.3g", f)
+	}
+}
+
+// smallP prints a p-value as journals do.
+func smallP(n crossover.Number) string {
+	switch f := float64(n); {
+	case f-f != 0:
+		return "n/a"
+	case f < 0.0001:
+		return "<0.0001"
+	default:
+		return fmt.Sprintf("%.4f", f)
+	}
+}

@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"phasl/crossover"
+	"phasl/diag"
+	"phasl/internal/pipeline"
+)
+
+type planCmd struct {
+	Init  planInitCmd  `cmd:"" help:"Write a commented plan from what a dataset holds."`
+	Check planCheckCmd `cmd:"" help:"Say in plain words what will be done under a plan."`
+}
+
+func (planCmd) Help() string {
+	return `The plan is the statistical analysis plan of the group level, a TOML file.
+Everything in it has a default; docs/formats/plan.md describes each key.
+
+Example:
+  phasl plan init my_dataset
+  phasl plan check plan.toml my_dataset
+
+` + exitCodesHelp
+}
+
+type planInitCmd struct {
+	BIDSDir string `arg:"" name:"bids-dir" help:"Dataset the plan is for." placeholder:"BIDS_DIR"`
+	Out     string `default:"plan.toml" placeholder:"FILE" help:"Where to write the plan ('-': standard output); default ${default}."`
+	Regions string `placeholder:"FILE" help:"regions.tsv of the participant level: the plan then names its regions."`
+	Force   bool   `help:"Replace the file if it exists."`
+}
+
+func (planInitCmd) Help() string {
+	return `Reads participants, sessions and scans tables, and writes a plan with every key,
+its default and a line of explanation: treatments, reference and phases as the
+tables have them. What was worked out, and what the tables lack, is printed.
+
+Example:
+  phasl plan init my_dataset --out plan.toml
+
+` + exitCodesHelp
+}
+
+// Run writes the plan and prints what it is made from.
+func (c *planInitCmd) Run(s streams) error {
+	draft, err := pipeline.DraftPlan(c.BIDSDir, c.Regions)
+	if err != nil {
+		return err
+	}
+	if c.Out == "-" {
+		if _, err := s.out.Write(draft.Text); err != nil {
+			return err
+		}
+	} else {
+		if err := pipeline.WritePlan(c.Out, draft.Text, c.Force); err != nil {
+			return err
+		}
+		tr := draft.Trial
+		fmt.Fprintf(s.out, "%s: plan for %s\n", c.Out, c.BIDSDir)
+		printList(s.out, "treatments", tr.Treatments)
+		printList(s.out, "phases", tr.Phases)
+		for _, line := range tr.Inferred {
+			fmt.Fprintf(s.out, "Worked out: %s\n", line)
+		}
+	}
+	printProblems(s.err, draft.Problems.Warnings())
+	if errs := draft.Problems.Errors(); len(errs) > 0 {
+		if c.Out != "-" {
+			fmt.Fprintf(s.out, "The plan is written; what follows must be mended, there or in the tables. Then: phasl plan check %s %s\n", c.Out, c.BIDSDir)
+		}
+		return errs
+	}
+	if c.Out != "-" {
+		fmt.Fprintf(s.out, "Edit it, then: phasl plan check %s %s\n", c.Out, c.BIDSDir)
+	}
+	return nil
+}
+
+func printList(w io.Writer, what string, list []string) {
+	if len(list) == 0 {
+		fmt.Fprintf(w, "%s: none found\n", what)
+		return
+	}
+	fmt.Fprintf(w, "%s: ", what)
+	for i, x := range list {
+		if i > 0 {
+			fmt.Fprint(w, ", ")
+		}
+		fmt.Fprint(w, x)
+	}
+	fmt.Fprintln(w)
+}
+
+type planCheckCmd struct {
+	Plan    string `arg:"" help:"Plan to check." placeholder:"PLAN"`
+	BIDSDir string `arg:"" optional:"" name:"bids-dir" help:"Dataset to check it with; without it, the plan alone is checked." placeholder:"BIDS_DIR"`
+	jsonFlag
+}
+
+func (planCheckCmd) Help() string {
+	return `Prints what will be done, the design (scans by sequence, treatment and phase),
+who and what is left out or missing, and what was worked out because the tables
+do not say it. Every fault of plan and tables is named at once.
+
+Example:
+  phasl plan check plan.toml my_dataset
+
+` + exitCodesHelp
+}
+
+// Run checks the plan and prints what it does.
+func (c *planCheckCmd) Run(s streams) error {
+	res, err := pipeline.CheckPlan(c.Plan, c.BIDSDir)
+	if err != nil {
+		return err
+	}
+	if err := c.write(s, res); err != nil {
+		return err
+	}
+	w := c.summary(s)
+	fmt.Fprintf(w, "%s, SHA-256 %s\n\n", c.Plan, res.Plan.SHA256)
+	for _, line := range res.Plan.Words {
+		fmt.Fprintf(w, "- %s\n", line)
+	}
+	if res.Trial != nil {
+		printDesign(w, res.Trial)
+	}
+	printProblems(s.err, res.Problems.Warnings())
+	if errs := res.Problems.Errors(); len(errs) > 0 {
+		return diag.List(errs)
+	}
+	fmt.Fprintln(w, "\nno faults found")
+	return nil
+}
+
+// printDesign prints scans by sequence, treatment and phase, the flow of
+// people, and what is missing.
+func printDesign(w io.Writer, t *pipeline.PlanCheckTrial) {
+	head := []string{"sequence", "people"}
+	for _, tr := range t.Treatments {
+		for _, ph := range t.Phases {
+			head = append(head, tr+", "+ph)
+		}
+	}
+	rows := [][]string{head}
+	var sequences []string
+	for _, c := range t.Design {
+		if !slices.Contains(sequences, c.Sequence) {
+			sequences = append(sequences, c.Sequence)
+		}
+	}
+	for _, s := range sequences {
+		people := 0
+		for _, arm := range t.Flow.Sequences {
+			if arm.Sequence == s {
+				people = arm.Analysed
+			}
+		}
+		name := s
+		if name == "" {
+			name = "unknown"
+		}
+		row := []string{name, strconv.Itoa(people)}
+		for _, c := range t.Design {
+			if c.Sequence == s {
+				row = append(row, strconv.Itoa(c.N))
+			}
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) > 1 {
+		fmt.Fprintln(w, "\nScans in use:")
+		table(w, rows)
+	}
+	f := t.Flow
+	fmt.Fprintf(w, "\n%d randomised, %d scanned, %d to be analysed, %d complete\n", f.Randomised, f.Scanned, f.Analysed, f.Complete)
+	printItems(w, "People left out", f.Excluded)
+	printItems(w, "Scans left out", f.LeftOut)
+	if len(f.Missing) > 0 {
+		fmt.Fprintln(w, "Missing:")
+		for _, m := range f.Missing {
+			fmt.Fprintf(w, "  sub-%s, %s, %s: %s\n", m.Subject, m.Treatment, m.Phase, m.Reason)
+		}
+	}
+}
+
+func printItems(w io.Writer, what string, items []crossover.FlowItem) {
+	if len(items) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "%s:\n", what)
+	for _, x := range items {
+		fmt.Fprintf(w, "  %s: %s\n", x.Unit, x.Reason)
+	}
+}

@@ -1,0 +1,82 @@
+package pipeline
+
+import (
+	"context"
+
+	"phasl/crossover"
+)
+
+// A CalibrationCase is a scenario and the model it is analysed with.
+type CalibrationCase struct {
+	Scenario crossover.Scenario
+	Formula  string // "": the plan's
+}
+
+// ResponseFormula is the default model with room for people to differ in the
+// phase effect.
+const ResponseFormula = crossover.DefaultFormula + " + (1|subject:phase)"
+
+// CalibrationCases returns the conditions of the table in
+// docs/methods/crossover.md: variations of one scenario.
+func CalibrationCases(base crossover.Scenario) []CalibrationCase {
+	var out []CalibrationCase
+	add := func(name, formula string, change func(*crossover.Scenario)) {
+		s := base
+		s.Name = name
+		change(&s)
+		out = append(out, CalibrationCase{s, formula})
+	}
+	type sc = *crossover.Scenario
+	add("as planned", "", func(sc) {})
+	add("10 % of sessions, 5 % of scans missing", "", func(s sc) { s.MissingSessions, s.MissingScans = 0.10, 0.05 })
+	add("30 % of sessions missing", "", func(s sc) { s.MissingSessions = 0.30 })
+	add("12 people", "", func(s sc) { s.Subjects = 12 })
+	add("8 people", "", func(s sc) { s.Subjects = 8 })
+	add("8 people, 10 % of sessions missing", "", func(s sc) { s.Subjects, s.MissingSessions = 8, 0.10 })
+	add("no session variance", "", func(s sc) { s.SessionSD = 0 })
+	add("no session variance, 8 people", "", func(s sc) { s.SessionSD, s.Subjects = 0, 8 })
+	add("no subject variance", "", func(s sc) { s.SubjectSD = 0 })
+	add("carry-over on CBF", "", func(s sc) { s.CarryOver = 4 })
+	add("carry-over on the phase effect", "", func(s sc) { s.CarryOverPhase = -3 })
+	add("people differ in the phase effect", "", func(s sc) { s.ResponseSD = 3 })
+	add("the same, modelled by (1|subject:phase)", ResponseFormula, func(s sc) { s.ResponseSD = 3 })
+	return out
+}
+
+// Calibrate simulates and analyses each case in turn. progress, which may be
+// nil, is called before each.
+func Calibrate(ctx context.Context, cases []CalibrationCase, opt crossover.CalibrationOptions, progress func(Event)) ([]*crossover.Calibration, error) {
+	if opt.Plan == nil {
+		opt.Plan = crossover.DefaultPlan()
+	}
+	var out []*crossover.Calibration
+	for i, c := range cases {
+		if progress != nil {
+			progress(Event{Unit: c.Scenario.Name, Step: "simulating", Done: i, Total: len(cases)})
+		}
+		o, plan := opt, *opt.Plan
+		if c.Formula != "" {
+			plan.Model.Formula = c.Formula
+		}
+		o.Plan = &plan
+		type answer struct {
+			c   *crossover.Calibration
+			err error
+		}
+		done := make(chan answer, 1)
+		go func() {
+			r, err := c.Scenario.Calibrate(o)
+			done <- answer{r, err}
+		}()
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case a := <-done:
+			if a.err != nil {
+				return nil, a.err
+			}
+			out = append(out, a.c)
+		}
+	}
+	return out, nil
+}

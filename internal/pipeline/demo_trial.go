@@ -1,0 +1,328 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"phasl/bids"
+	"phasl/crossover"
+	"phasl/diag"
+	"phasl/phantom"
+)
+
+// DemoTrialConfig says what [DemoTrial] is to do.
+type DemoTrialConfig struct {
+	Dir      string  // folder for raw data, template and results
+	Subjects int     // 0: 26
+	Seed     uint64  // of everything random; 0: 1
+	Full     bool    // images of the scanner's resolution in place of 4 mm
+	Voxel    float64 // size of the series' voxels [mm], where neither 4 nor the scanner's is wanted; 0: by Full
+	Physics  phantom.Physics
+	Workers  int
+	Version  string
+	Progress func(Event)
+	Warn     func(diag.List)
+}
+
+// A DemoTrialResult sets what the analysis found beside what was planted.
+type DemoTrialResult struct {
+	Dataset    string              `json:"dataset"`
+	Output     string              `json:"output"`
+	Report     string              `json:"report"`
+	Physics    string              `json:"physics"`
+	Subjects   int                 `json:"subjects"`
+	Scans      int                 `json:"scans"`
+	Treatments []string            `json:"treatments"` // reference first
+	Contrasts  []DemoTrialContrast `json:"contrasts"`  // of absolute CBF, of every region whose truth is known
+	Measured   DemoTrialError      `json:"measured"`   // error of single scans
+	Summary    []DemoTrialSummary  `json:"summary"`    // by contrast, over all regions
+}
+
+// A DemoTrialContrast is one contrast of one region: planted and found, both
+// in mL/100 g/min.
+type DemoTrialContrast struct {
+	Region  string `json:"region"`
+	Primary bool   `json:"primary"`
+	Name    string `json:"name"`
+	Label   string `json:"label"`
+	Planted Number `json:"planted"` // at the scanner's resolution, partial volume included
+	Found   Number `json:"found"`
+	Low     Number `json:"ci_low"`
+	High    Number `json:"ci_high"`
+	P       Number `json:"p_adjusted"` // over the primary regions; null outside the family
+	Base    Number `json:"base"`       // the region's CBF at baseline under the reference, as found
+	Covered bool   `json:"covered"`    // the interval holds the planted value
+}
+
+// A DemoTrialSummary is one contrast over all regions.
+type DemoTrialSummary struct {
+	Name    string `json:"name"`
+	Label   string `json:"label"`
+	Regions int    `json:"regions"`
+	Bias    Number `json:"bias_percent"`  // mean of found − planted, of the regions' baseline CBF
+	Worst   Number `json:"worst_percent"` // largest absolute difference
+	Covered Number `json:"covered"`       // share of intervals that hold the planted value
+}
+
+// A DemoTrialError is the error of regional CBF in single scans: what the
+// pipeline adds, apart from how people differ.
+type DemoTrialError struct {
+	Values int    `json:"values"`
+	Bias   Number `json:"bias_percent"` // mean of measured − true, of the true value
+	SD     Number `json:"sd_percent"`   // its standard deviation
+}
+
+// demoMark is a file in a folder of simulated data that says what it holds.
+// Names that begin with a dot are no part of a BIDS dataset.
+const demoMark = ".phasl-demo.json"
+
+// claimFolder makes raw a folder of simulated data of the given description.
+// What another demonstration left there is removed with its results; what is
+// no demonstration is left alone, and that is a fault.
+func claimFolder(raw, out string, what any) error {
+	want, err := json.MarshalIndent(what, "", "  ")
+	if err != nil {
+		return err
+	}
+	mark := filepath.Join(raw, demoMark)
+	got, err := os.ReadFile(mark)
+	switch {
+	case err == nil && string(got) == string(want)+"\n":
+		return nil
+	case err == nil:
+		for _, dir := range []string{raw, out} {
+			if err := os.RemoveAll(dir); err != nil {
+				return fmt.Errorf("remove the data of another demonstration: %w", err)
+			}
+		}
+	case !os.IsNotExist(err):
+		return err
+	default:
+		if entries, err := os.ReadDir(raw); err == nil && len(entries) > 0 {
+			return diag.List{{File: raw, Found: "the folder holds data that no demonstration put there", Fix: "choose another folder, or remove it"}}
+		}
+	}
+	return bids.WriteJSON(mark, json.RawMessage(want))
+}
+
+// shares of the whole work, for the progress: simulation, participant level
+// and group level.
+const (
+	demoSimulated = 0.2
+	demoProcessed = 0.9
+)
+
+// DemoTrial simulates a whole trial, from raw scans by the trial's protocol at
+// reduced resolution, analyses it by the default plan, and compares. Started
+// again with the same options it carries on where it was stopped.
+//
+// The planted value of a contrast is that of the true CBF at the scanner's
+// resolution, the mean over people. People, visits and scans differ at random
+// around it, so that found differs from planted by chance as well: the
+// interval says by how much.
+func DemoTrial(ctx context.Context, c DemoTrialConfig) (*DemoTrialResult, error) {
+	trial, l := phantom.NewTrial(phantom.TrialOptions{Subjects: c.Subjects, Seed: c.Seed})
+	if l.Err() != nil {
+		return nil, l
+	}
+	scans := phantom.ReducedScans()
+	if c.Voxel > 0 {
+		scans.Voxel = c.Voxel
+	}
+	if c.Full {
+		scans = phantom.TrialScans{}
+	}
+	scans.Kinetic = c.Physics == phantom.FullKinetic
+	raw, out := filepath.Join(c.Dir, "raw"), filepath.Join(c.Dir, "derivatives")
+	program, err := executable() // another program may simulate otherwise
+	if err != nil {
+		return nil, err
+	}
+	if err := claimFolder(raw, out, map[string]any{"Trial": trial.Options, "Images": scans, "Program": program}); err != nil {
+		return nil, err
+	}
+	scans.Workers = c.Workers
+	if err := c.simulate(ctx, trial, scans, raw); err != nil {
+		return nil, err
+	}
+	standard := Standard{
+		Template: filepath.Join(c.Dir, "template", "tpl-phasl_res-02_T1w.nii.gz"),
+		Atlas:    filepath.Join(c.Dir, "template", "tpl-phasl_atlas-phasl_res-02_dseg.nii.gz"), MinCoverage: 0.5,
+	}
+	run, err := Run(ctx, Config{
+		BIDSDir: raw, OutDir: out, Settings: Settings{Model: "auto", Seed: 1, Workers: c.Workers}, Standard: standard, Version: c.Version,
+		Progress: c.stretch(demoSimulated, demoProcessed),
+	})
+	if err != nil {
+		return nil, err
+	}
+	group, err := RunGroup(ctx, GroupConfig{BIDSDir: raw, OutDir: out, Standard: standard, Workers: c.Workers, Version: c.Version,
+		Progress: c.stretch(demoProcessed, 1), Warn: c.Warn})
+	if err != nil {
+		return nil, err
+	}
+	res := &DemoTrialResult{Dataset: raw, Output: out, Report: filepath.Join(out, group.Report), Physics: c.Physics.String(), Subjects: len(trial.People), Treatments: group.Treatments}
+	for _, p := range run.Participants {
+		res.Scans += len(p.Scans)
+	}
+	if err := res.compare(filepath.Join(raw, "derivatives", "truth"), group, run); err != nil {
+		return nil, fmt.Errorf("compare with the truth: %w", err)
+	}
+	return res, nil
+}
+
+// stretch passes on the progress of a part of the work, from one share of the
+// whole to another.
+func (c *DemoTrialConfig) stretch(from, to float64) func(Event) {
+	return func(e Event) {
+		if c.Progress != nil {
+			e.Share = from + (to-from)*e.Fraction()
+			c.Progress(e)
+		}
+	}
+}
+
+// simulate writes the raw dataset and the template, one person at a time, but
+// for the people whose files are all there.
+func (c *DemoTrialConfig) simulate(ctx context.Context, trial *phantom.Trial, scans phantom.TrialScans, raw string) error {
+	n := len(trial.People)
+	tick := c.stretch(0, demoSimulated)
+	tick(Event{Unit: "template", Step: "draw it", Total: n})
+	template := filepath.Join(c.Dir, "template")
+	if _, err := os.Stat(filepath.Join(raw, "derivatives", "truth", "effects.tsv")); err == nil {
+		return nil // written last
+	}
+	if err := phantom.NewTemplate(c.Workers).Write(template, c.Workers); err != nil {
+		return err
+	}
+	if err := trial.WriteRoot(raw, "scan"); err != nil {
+		return err
+	}
+	blends := make([]*phantom.Blend, n)
+	for i := range trial.People {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		tick(Event{Unit: "sub-" + trial.People[i].Label, Step: "simulate the raw scans", Done: i, Total: n})
+		if slices.ContainsFunc(trial.PersonFiles(i), func(name string) bool {
+			_, err := os.Stat(filepath.Join(raw, filepath.FromSlash(name)))
+			return err != nil
+		}) {
+			p := trial.Person(i, scans)
+			if err := phantom.WritePerson(raw, p, c.Workers); err != nil {
+				return err
+			}
+			blends[i] = p.Blend
+		} else {
+			blends[i] = trial.Blend(i, scans)
+		}
+	}
+	return trial.WriteTruth(raw, blends)
+}
+
+// compare sets the results beside the tables of the truth.
+func (r *DemoTrialResult) compare(truth string, group *GroupResult, run *RunResult) error {
+	effects, l := bids.ReadTable(filepath.Join(truth, "effects.tsv"))
+	if l.Err() != nil {
+		return l
+	}
+	planted := map[[2]string]float64{}
+	for i := range effects.Rows {
+		row := effects.Row(i)
+		v, err := strconv.ParseFloat(row["cbf_resolved"], 64)
+		if err != nil {
+			return err
+		}
+		planted[[2]string{row["region"], row["contrast"]}] = v
+	}
+	type tally struct {
+		DemoTrialSummary
+		sum, worst, covered float64
+	}
+	over := map[string]*tally{}
+	var order []string
+	for _, m := range group.Models {
+		if m.Measure != crossover.Absolute {
+			continue
+		}
+		base := math.NaN()
+		for _, c := range m.Means {
+			if c.Treatment == group.Treatments[0] && c.Phase == group.Phases[0] {
+				base = float64(c.Mean)
+			}
+		}
+		for _, e := range m.Effects {
+			want, ok := planted[[2]string{m.Region, e.Name}]
+			if !ok {
+				continue
+			}
+			d := DemoTrialContrast{Region: m.Region, Primary: m.Primary, Name: e.Name, Label: e.Label, Planted: Number(want), Found: e.Estimate,
+				Low: e.Low, High: e.High, P: e.PAdjusted, Base: Number(base), Covered: float64(e.Low) <= want && want <= float64(e.High)}
+			if !m.Primary {
+				d.P = Number(math.NaN())
+			}
+			r.Contrasts = append(r.Contrasts, d)
+			if math.IsNaN(float64(e.Estimate)) || strings.HasPrefix(m.Region, "global_") {
+				continue
+			}
+			t := over[e.Name]
+			if t == nil {
+				t = &tally{DemoTrialSummary: DemoTrialSummary{Name: e.Name, Label: e.Label}}
+				over[e.Name] = t
+				order = append(order, e.Name)
+			}
+			bias := 100 * (float64(e.Estimate) - want) / base
+			t.Regions++
+			t.sum, t.worst = t.sum+bias, max(t.worst, math.Abs(bias))
+			if d.Covered {
+				t.covered++
+			}
+		}
+	}
+	for _, name := range order {
+		t := over[name]
+		n := float64(t.Regions)
+		t.Bias, t.Worst, t.Covered = Number(t.sum/n), Number(t.worst), Number(t.covered/n)
+		r.Summary = append(r.Summary, t.DemoTrialSummary)
+	}
+	return r.compareScans(truth, run)
+}
+
+// compareScans sets the regional CBF of single scans beside the truth.
+func (r *DemoTrialResult) compareScans(truth string, run *RunResult) error {
+	table, l := bids.ReadTable(filepath.Join(truth, "regions.tsv"))
+	if l.Err() != nil {
+		return l
+	}
+	found := map[[4]string]float64{}
+	for _, p := range run.Participants {
+		for _, sc := range p.Scans {
+			for _, reg := range sc.Regions {
+				found[[4]string{"sub-" + p.Participant, sc.Entities["ses"], sc.Entities["run"], reg.Region}] = float64(reg.CBF)
+			}
+		}
+	}
+	var sum, squares float64
+	for i := range table.Rows {
+		row := table.Row(i)
+		got, ok := found[[4]string{row["participant_id"], row["session"], row["run"], row["region"]}]
+		want, err := strconv.ParseFloat(row["cbf_resolved"], 64)
+		if !ok || err != nil || math.IsNaN(got) {
+			continue
+		}
+		e := 100 * (got - want) / want
+		sum, squares = sum+e, squares+e*e
+		r.Measured.Values++
+	}
+	n := float64(r.Measured.Values)
+	r.Measured.Bias = Number(sum / n)
+	r.Measured.SD = Number(math.Sqrt(max(0, squares/n-(sum/n)*(sum/n))))
+	return nil
+}

@@ -1,0 +1,167 @@
+package pipeline
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"phasl/bids"
+	"phasl/crossover"
+	"phasl/diag"
+	"phasl/internal/atomicfile"
+)
+
+// maxPlanFile is more than a plan may have: the reader says so of what is
+// larger.
+const maxPlanFile = 1 << 20
+
+// readPlan reads a plan. Its faults are in the list, which may hold warnings
+// where the plan is sound.
+func readPlan(path string) (*crossover.Plan, diag.List) {
+	var l diag.List
+	f, err := os.Open(path)
+	if err == nil {
+		defer f.Close()
+		var text []byte
+		if text, err = io.ReadAll(io.LimitReader(f, maxPlanFile)); err == nil {
+			return crossover.ParsePlan(path, text)
+		}
+	}
+	fix := "check the path"
+	if errors.Is(err, fs.ErrNotExist) {
+		fix = "check the path, or write a plan with 'phasl plan init'"
+	}
+	l.Add(&diag.Problem{File: path, Found: "the plan cannot be read: " + err.Error(), Fix: fix, Err: err})
+	return nil, l
+}
+
+// planTrial opens the dataset and finds the place of every scan under the
+// plan. The trial is nil only if the dataset cannot be opened.
+func planTrial(p *crossover.Plan, bidsDir string) (*crossover.Trial, diag.List) {
+	ds, opened := bids.Open(bidsDir)
+	if ds == nil {
+		return nil, opened
+	}
+	l := tableFaults(opened)
+	var acquired []crossover.Acquired
+	if len(ds.ASLScans()) == 0 {
+		acquired = acquiredScans(ds, &l) // images may be kept elsewhere: the tables know them
+	} else {
+		for _, x := range opened { // then every row ought to have its image
+			if strings.HasSuffix(x.File, "_scans.tsv") && x.Field == "filename" {
+				l.Add(x)
+			}
+		}
+	}
+	tr, tl := crossover.NewTrial(p, ds, acquired)
+	for _, x := range tl {
+		if !slices.ContainsFunc(l, func(o *diag.Problem) bool { return o.File == x.File && o.Field == x.Field && o.Found == x.Found }) {
+			l.Add(x)
+		}
+	}
+	l.Sort()
+	return tr, l
+}
+
+// A PlanDraft is a plan written from what a dataset holds.
+type PlanDraft struct {
+	Text     []byte
+	Trial    *crossover.Trial
+	Problems diag.List // of the tables: what must be mended before the analysis
+}
+
+// DraftPlan writes a commented plan for a dataset. regionsFile is a
+// regions.tsv of the participant level, whose regions it names; it may be "".
+// The error is for a dataset or table that cannot be read; faults of the
+// tables are in the draft, which leaves to the user what they do not tell.
+func DraftPlan(bidsDir, regionsFile string) (*PlanDraft, error) {
+	tr, l := planTrial(crossover.DefaultPlan(), bidsDir)
+	if tr == nil {
+		return nil, l
+	}
+	var regions []string
+	if regionsFile != "" {
+		t, rl := bids.ReadTable(regionsFile)
+		if rl.Err() != nil {
+			return nil, rl
+		}
+		if t.Column("region") < 0 {
+			return nil, diag.List{{File: regionsFile, Field: "region", Found: "there is no such column", Fix: "give the regions.tsv of 'phasl run … participant'"}}
+		}
+		seen := map[string]bool{}
+		for i := range t.Rows {
+			if r, ok := t.Cell(i, "region"); ok && !seen[r] {
+				seen[r] = true
+				regions = append(regions, r)
+			}
+		}
+	}
+	return &PlanDraft{Text: crossover.PlanTemplate(tr, regions), Trial: tr, Problems: l}, nil
+}
+
+// WritePlan writes a plan to path, which must not exist unless force is set.
+func WritePlan(path string, text []byte, force bool) error {
+	if _, err := os.Lstat(path); err == nil && !force {
+		return &diag.Problem{File: path, Found: "the file exists", Fix: "give another name with --out, or replace it with --force"}
+	}
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}
+
+// A PlanCheck says what a plan does with a dataset.
+type PlanCheck struct {
+	Plan     crossover.PlanSummary `json:"plan"`
+	Dataset  string                `json:"dataset"` // "" if only the plan was checked
+	Trial    *PlanCheckTrial       `json:"trial"`   // null without a dataset
+	Problems diag.List             `json:"problems"`
+}
+
+// A PlanCheckTrial is the design as the tables give it.
+type PlanCheckTrial struct {
+	Treatments []string               `json:"treatments"` // reference first
+	Phases     []string               `json:"phases"`     // baseline first
+	Sequences  []string               `json:"sequences"`
+	Design     []crossover.DesignCell `json:"design"` // scans in use
+	Flow       crossover.Flow         `json:"flow"`
+	Inferred   []string               `json:"inferred"`
+}
+
+// CheckPlan says what will be done under a plan, with a dataset if bidsDir is
+// not "". Faults of the plan are an error; those of the tables are in the
+// result, so that what could be found is shown beside them.
+func CheckPlan(planFile, bidsDir string) (*PlanCheck, error) {
+	p, l := readPlan(planFile)
+	if p == nil || l.Err() != nil {
+		return nil, l
+	}
+	out := &PlanCheck{Dataset: bidsDir, Problems: l}
+	var tr *crossover.Trial
+	if bidsDir != "" {
+		var tl diag.List
+		tr, tl = planTrial(p, bidsDir)
+		if tr == nil {
+			return nil, tl
+		}
+		out.Problems = append(out.Problems, tl...)
+		out.Trial = &PlanCheckTrial{Treatments: orEmpty(tr.Treatments), Phases: orEmpty(tr.Phases), Sequences: orEmpty(tr.Sequences),
+			Design: tr.Design(), Flow: tr.Flow(), Inferred: orEmpty(tr.Inferred)}
+	}
+	if out.Problems == nil {
+		out.Problems = diag.List{}
+	}
+	out.Plan = crossover.PlanSummary{File: planFile, SHA256: p.SHA256(), Words: p.Words(tr)}
+	return out, nil
+}
+
+// orEmpty makes JSON write [] for a list that is not there.
+func orEmpty(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
