@@ -129,7 +129,7 @@ func (tr *Trial) settle() {
 			p.Excluded = strings.Join(reasons[p.Subject], "; ")
 		case scanned[p.Subject]:
 			p.Excluded = "the place of the scans in the design is unknown"
-		case p.Excluded == "" && p.Sequence == "" && len(tr.Sequences) > 0:
+		case p.Excluded == "" && p.Sequence == "" && tr.sequenced:
 			p.Excluded = "not randomised: no sequence and no scan"
 		case p.Excluded == "":
 			p.Excluded = "never scanned"
@@ -206,10 +206,8 @@ func (tr *Trial) Flow() Flow {
 		}
 		return arms[s]
 	}
-	fromTable := slices.ContainsFunc(tr.People, func(p Person) bool { return p.Sequence != "" && !scanned[p.Subject] })
 	for _, p := range tr.People {
-		randomised := p.Sequence != "" || scanned[p.Subject] || !fromTable && !strings.HasPrefix(p.Excluded, "not randomised")
-		if randomised {
+		if p.Sequence != "" || scanned[p.Subject] || !tr.sequenced {
 			f.Randomised++
 			arm(p.Sequence).Randomised++
 		}

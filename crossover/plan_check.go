@@ -280,6 +280,15 @@ func (r *planReader) checkNumbers(p *Plan) {
 	case p.Equivalence.Unit == "percent" && m < 0.5:
 		r.fault("equivalence.margin", fmt.Sprintf("write percent, such as %g", 100*m), "a margin of %g %% is too small for any trial; it seems to be a share", m)
 	}
+	if p.Equivalence.Unit == "absolute" {
+		const fix = "write unit = \"percent\""
+		if p.Model.Log {
+			r.fault("equivalence.unit", fix, "effects on log CBF are ratios: a margin in the measure's own unit has no meaning")
+		}
+		if slices.Contains(p.Measures, Relative) && len(p.Measures) > 1 {
+			r.fault("equivalence.unit", fix+", or analyse one of them", "one margin in the measure's own unit cannot serve relative CBF, which has no unit, and CBF in mL/100 g/min")
+		}
+	}
 	if s := p.Bayes.Scale; !(s > 0 && s <= 10) {
 		r.fault("bayes.scale", "write a number from 0.1 to 10; 0.707 is usual", "%g is not a scale of the prior", s)
 	}

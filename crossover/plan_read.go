@@ -34,6 +34,7 @@ func ParsePlan(file string, text []byte) (*Plan, diag.List) {
 		p.Text = []byte{}
 	}
 	r := &planReader{file: file}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin a file so
 	if root := r.decode(text); root != nil {
 		r.locate(text, root)
 		r.read(p, root)

@@ -93,7 +93,7 @@ weights = "0.5*phasey"
 primary = true
 [equivalence]
 margin = 4
-unit = "absolute"
+unit = "percent"
 alpha = 0.025
 [bayes]
 scale = 1
@@ -124,7 +124,7 @@ max_gm_cbf = 120
 		Regions:      crossover.RegionPlan{Primary: []string{"r1"}, Global: "whole"},
 		Model:        crossover.ModelPlan{Formula: "cbf ~ treatment*phase + (1|subject)", Covariates: []string{"age"}, DDF: "satterthwaite", Level: 0.9, Log: true},
 		Contrasts:    []crossover.ContrastPlan{{Name: "c1", Weights: "0.5*phasey", Primary: true}},
-		Equivalence:  crossover.EquivalencePlan{Margin: 4, Unit: "absolute", Alpha: 0.025},
+		Equivalence:  crossover.EquivalencePlan{Margin: 4, Unit: "percent", Alpha: 0.025},
 		Bayes:        crossover.BayesPlan{Scale: 1},
 		Multiplicity: crossover.MultiplicityPlan{Method: "fdr", Others: "none"},
 		Maps:         crossover.MapPlan{FWHM: 6},
@@ -135,6 +135,14 @@ max_gm_cbf = 120
 	}
 	if p.File != "p.toml" {
 		t.Errorf("file %q", p.File)
+	}
+}
+
+// Files as Windows editors write them are read.
+func TestPlanOfAnotherEditor(t *testing.T) {
+	p, l := crossover.ParsePlan("p.toml", []byte("\ufeffseed = 3\r\n[[exclude]]\r\nsubject = \"1\"\r\nreason = \"r\"\r\n[model]\r\nlevel = 9\r\n"))
+	if p.Seed != 3 || len(p.Exclude) != 1 || len(l) != 1 || !strings.HasPrefix(l[0].Found, "line 6: ") {
+		t.Errorf("%+v, %v", p, l)
 	}
 }
 

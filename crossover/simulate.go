@@ -2,11 +2,11 @@ package crossover
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"phasl/diag"
 	"phasl/internal/par"
@@ -59,7 +59,7 @@ func (s Scenario) Check() diag.List {
 	var l diag.List
 	const file = "scenario"
 	if s.Subjects < 3 || s.Subjects > 2000 {
-		l.Errorf(file, "subjects", "give 3 to 2000", "%d people cannot be simulated", s.Subjects)
+		l.Errorf(file, "subjects", "give 3 to 2000", "a trial of %d cannot be simulated", s.Subjects)
 	}
 	for _, x := range []struct {
 		name  string
@@ -125,6 +125,7 @@ type Operating struct {
 type Calibration struct {
 	Scenario Scenario    `json:"scenario"`
 	Formula  string      `json:"formula"`
+	Notes    []string    `json:"notes"` // what was left out of the plan's model
 	DDF      string      `json:"ddf"`
 	Level    float64     `json:"level"`
 	Alpha    float64     `json:"alpha"`
@@ -157,7 +158,7 @@ const trialsPerPattern = 25
 // as it says, without phase effect and interaction, and with the interaction
 // at the lower and at the upper margin, and counts what the plan's model says.
 // Results depend on the seed, not on the number of workers. What is wrong with
-// the scenario is returned as a [diag.List].
+// the scenario or the plan's model is returned as a [diag.List].
 func (s Scenario) Calibrate(opt CalibrationOptions) (*Calibration, error) {
 	if l := s.Check(); l.Err() != nil {
 		return nil, l
@@ -169,7 +170,7 @@ func (s Scenario) Calibrate(opt CalibrationOptions) (*Calibration, error) {
 		opt.Trials = 10_000
 	}
 	if opt.Plan.Model.Log {
-		return nil, errors.New("crossover: logarithms of the additive model are not simulated")
+		return nil, diag.List{{File: opt.Plan.File, Field: "model.log", Found: "the simulated CBF is additive, its logarithm is not", Fix: "set log = false"}}
 	}
 	c, err := newCalibrator(s, opt)
 	if err != nil {
@@ -177,7 +178,6 @@ func (s Scenario) Calibrate(opt CalibrationOptions) (*Calibration, error) {
 	}
 	null, lower, upper := s, s, s
 	null.Phase, null.Interaction = 0, 0
-	null.CarryOverPhase = 0
 	lower.Interaction, upper.Interaction = -c.margin, c.margin
 	return c.summary(c.run(s, 0), c.run(null, 1), c.run(lower, 2), c.run(upper, 3)), nil
 }
@@ -204,7 +204,7 @@ func newCalibrator(s Scenario, opt CalibrationOptions) (*calibrator, error) {
 	}
 	c.m = f.newModel(rows)
 	if c.m.failed != "" {
-		return nil, errors.New("crossover: no model for the simulated trial: " + c.m.failed)
+		return nil, diag.List{{File: "model", Field: c.m.formula, Found: c.m.failed, Fix: "write a formula for columns treatment, phase, period, sequence, subject and session"}}
 	}
 	formula, err := lmm.ParseFormula(c.m.formula)
 	if err != nil {
@@ -222,7 +222,7 @@ func newCalibrator(s Scenario, opt CalibrationOptions) (*calibrator, error) {
 	at := c.index(Interaction + ":" + c.tr.Treatments[1])
 	reference := c.m.cells[cell{0, 0}]
 	if at < 0 || reference == nil {
-		return nil, errors.New("crossover: the formula has no interaction of treatment and phase")
+		return nil, diag.List{{File: "model", Field: c.m.formula, Found: "it has no interaction of treatment and phase", Fix: "write treatment*phase"}}
 	}
 	w := c.con[at].Weights
 	k := 0.0
@@ -413,7 +413,7 @@ func (c *calibrator) verdicts(x simulated, j int) (equivalent, notLessened bool)
 // summary counts over the four runs.
 func (c *calibrator) summary(given, null, lower, upper simulated) *Calibration {
 	p := c.opt.Plan
-	out := &Calibration{Scenario: c.s, Formula: c.m.formula, DDF: p.Model.DDF, Level: p.Model.Level, Alpha: p.Equivalence.Alpha,
+	out := &Calibration{Scenario: c.s, Formula: c.m.formula, Notes: c.m.notes, DDF: p.Model.DDF, Level: p.Model.Level, Alpha: p.Equivalence.Alpha,
 		Margin: p.Equivalence.Margin, Unit: p.Equivalence.Unit, Trials: c.opt.Trials}
 	singular, fits := 0, 0
 	for _, x := range []simulated{given, null, lower, upper} {
@@ -441,7 +441,7 @@ func (c *calibrator) summary(given, null, lower, upper simulated) *Calibration {
 		missed := given.rate(k, rejected(truth))
 		e.Coverage = Rate{1 - missed.Share, missed.SE}
 		e.Rejected = given.rate(k, rejected(0))
-		if c.truth(null.s, name) == 0 && name != CarryOver && name != PeriodEffect && c.cellsOf(name) != nil && name[:min(len(TreatmentEffect), len(name))] != TreatmentEffect {
+		if stem, _, _ := strings.Cut(name, ":"); stem == PhaseEffect || stem == AverageEffect || stem == Interaction {
 			e.TypeI = null.rate(k, rejected(0))
 		}
 		out.Effects = append(out.Effects, e)
@@ -457,15 +457,6 @@ func (c *calibrator) summary(given, null, lower, upper simulated) *Calibration {
 	out.Equivalent, out.NotLessened = equivalent(given), notLessened(given)
 	c.bayes(out, given, at)
 	return out
-}
-
-func (c *calibrator) cellsOf(name string) map[cell]float64 {
-	for i := range c.m.contrasts {
-		if c.m.contrasts[i].name == name {
-			return c.m.contrasts[i].cells
-		}
-	}
-	return nil
 }
 
 // moments returns bias with its standard error, SD and mean standard error.

@@ -15,9 +15,10 @@ type Trial struct {
 	Missing  []Cell   // cells of the design without a usable scan
 	Problems diag.List
 
-	found   map[string]string         // where the dataset says what a key of the plan is about, for comments in a template
-	columns []string                  // of the tables that could be covariates, sorted
-	visits  map[[2]string]visitRecord // by subject and treatment, of the tables
+	sequenced bool                      // participants.tsv has sequences, so that who has none was not randomised
+	found     map[string]string         // where the dataset says what a key of the plan is about, for comments in a template
+	columns   []string                  // of the tables that could be covariates, sorted
+	visits    map[[2]string]visitRecord // by subject and treatment, of the tables
 }
 
 // A Person is a participant as the tables have them.

@@ -32,7 +32,7 @@ type Acquired struct {
 // Trial.Problems. docs/formats/plan.md gives the rules.
 func NewTrial(p *Plan, ds *bids.Dataset, acquired []Acquired) (*Trial, diag.List) {
 	b := &builder{plan: p, ds: ds, tr: &Trial{found: map[string]string{}}, counts: map[string]int{},
-		people: map[string]*Person{}, visits: map[[2]string]*visit{}}
+		people: map[string]*Person{}, unplaced: map[string]bool{}, visits: map[[2]string]*visit{}}
 	b.gather(acquired)
 	b.participants()
 	b.sessions()
@@ -88,13 +88,15 @@ type builder struct {
 	ds   *bids.Dataset
 	tr   *Trial
 
-	drafts []*draft
-	visits map[[2]string]*visit // by subject and session
-	order  []*visit             // sorted by subject and session
-	people map[string]*Person   // by label
-	l      diag.List
-	counts map[string]int // faults by kind
-	kinds  []faultKind
+	drafts   []*draft
+	visits   map[[2]string]*visit // by subject and session
+	order    []*visit             // sorted by subject and session
+	people   map[string]*Person   // by label
+	unplaced map[string]bool      // people with a visit of unknown treatment or period, which was said
+	inUse    map[string]bool      // people with a scan that is analysed; nil until exclusions are known
+	l        diag.List
+	counts   map[string]int // faults by kind
+	kinds    []faultKind
 }
 
 // maxAlike is how many faults of one kind are named; the rest are counted.
@@ -363,6 +365,9 @@ func (b *builder) sessions() {
 		return cmp.Or(cmp.Compare(a.subject, c.subject), cmp.Compare(a.session, c.session))
 	})
 	for _, v := range b.order {
+		if b.people[v.subject] == nil {
+			b.people[v.subject] = &Person{Subject: v.subject, Columns: map[string]string{}}
+		}
 		if v.session == "" && len(v.drafts) > 0 {
 			b.fault("no sessions", v.drafts[0].File, "ses", "put the scans of each visit into a session folder (ses-1, ses-2)",
 				"the scans of sub-%s have no session: the visits of a crossover cannot be told apart", v.subject)

@@ -224,6 +224,13 @@ func TestSequenceDerived(t *testing.T) {
 	tr := join(t, d, "")
 	mustJoin(t, tr, truth(numbered))
 	inferred(t, tr, "Sequences are taken from the treatments by period")
+
+	// Without sequences in the table, everybody in it counts as randomised.
+	d["participants.tsv"] = append(d["participants.tsv"], "sub-09\t40\tF\n"...)
+	f := join(t, d, "").Flow()
+	if f.Randomised != 9 || f.Analysed != 8 || len(f.Excluded) != 1 || f.Excluded[0].Reason != "never scanned" {
+		t.Errorf("flow %+v", f)
+	}
 }
 
 // A person whose first visit is missing keeps the second as period 2, whether

@@ -122,9 +122,10 @@ func (b *builder) periods() {
 	var rest []string // those with a missing visit: one visit has no order
 	for _, sub := range sortedKeys(people) {
 		visits := people[sub]
-		b.crowded(visits)
+		crowded := b.crowded(visits)
 		b.checkDates(visits, times)
 		switch {
+		case crowded: // which visit counts is not known
 		case has:
 			b.periodsFromColumn(visits, times)
 		case b.periodsFromTime(visits, times):
@@ -191,8 +192,8 @@ func (b *builder) periodCell(v *visit) string {
 	return ""
 }
 
-// crowded reports people with more than one visit under a treatment.
-func (b *builder) crowded(visits []*visit) {
+// crowded reports a person with more than one visit under a treatment.
+func (b *builder) crowded(visits []*visit) (yes bool) {
 	first := map[string]*visit{}
 	used := 0
 	var names []string
@@ -207,6 +208,7 @@ func (b *builder) crowded(visits []*visit) {
 			continue
 		}
 		if o := first[v.treatment]; o != nil {
+			yes = true
 			b.fault("sessions of one treatment", v.table, b.plan.Trial.TreatmentColumn,
 				fmt.Sprintf("correct the treatment, or leave one out in the plan: [[exclude]] subject = %q, session = %q, reason = \"…\"", v.subject, v.session),
 				"ses-%s and ses-%s of sub-%s are both under %s (it has %d %s, %s, for %d treatments)", o.session, v.session, v.subject, v.treatment,
@@ -215,6 +217,7 @@ func (b *builder) crowded(visits []*visit) {
 		}
 		first[v.treatment] = v
 	}
+	return yes
 }
 
 // checkDates reports dates of one person that cannot be compared or believed.
@@ -415,6 +418,7 @@ func (b *builder) sequences() {
 	if !has && column != defaultSequenceColumn && !b.mustHave(column, "trial.sequence_column") {
 		return
 	}
+	b.tr.sequenced = has
 	derived := b.derivedSequences()
 	if !has {
 		for sub, s := range derived {
@@ -425,6 +429,11 @@ func (b *builder) sequences() {
 		b.tr.found["trial.sequence_column"] = "found in participants.tsv"
 		b.sequencesFromColumn(column, derived)
 	}
+	for _, v := range b.order {
+		if v.used() && (v.treatment == "" || v.period == 0) {
+			b.unplaced[v.subject] = true // which was said
+		}
+	}
 	all := map[string]bool{}
 	for _, sub := range sortedKeys(b.people) {
 		p := b.people[sub]
@@ -432,7 +441,7 @@ func (b *builder) sequences() {
 			all[p.Sequence] = true
 			continue
 		}
-		if b.scannedAndUsed(sub) {
+		if b.scannedAndUsed(sub) && !b.unplaced[sub] {
 			b.fault("no sequence", "participants.tsv", column, "write the order of treatments, such as "+strings.Join(b.tr.Treatments, "-"),
 				"the sequence of sub-%s is unknown: the table does not say, and not all of its visits are known", sub)
 		}
@@ -440,8 +449,18 @@ func (b *builder) sequences() {
 	b.tr.Sequences = sortedKeys(all)
 }
 
+// scannedAndUsed tells whether a scan of a person is analysed, once exclusions
+// are known.
 func (b *builder) scannedAndUsed(sub string) bool {
-	return slices.ContainsFunc(b.drafts, func(d *draft) bool { return d.Subject == sub && d.Excluded == "" })
+	if b.inUse == nil {
+		b.inUse = map[string]bool{}
+		for _, d := range b.drafts {
+			if d.Excluded == "" {
+				b.inUse[d.Subject] = true
+			}
+		}
+	}
+	return b.inUse[sub]
 }
 
 // derivedSequences tells the order of treatments of each person from its

@@ -80,7 +80,7 @@ func (b *builder) treatmentCells(column string, bySession, byScan bool) []*readi
 		switch {
 		case r.value != "":
 			values = append(values, r)
-		case !r.scan:
+		case !r.scan, v.session == "": // the missing session was said
 		case bySession && v.row == nil:
 			b.fault("no treatment", v.table, column, "add a row for ses-"+v.session+" with its treatment, or leave the session out in the plan ([[exclude]])",
 				"%s has scans and no treatment: the table has no row for it", v.name())

@@ -217,11 +217,15 @@ var methodNames = map[string]string{
 }
 
 func (w wording) multiplicity() string {
-	s := fmt.Sprintf("For each measure and contrast, p-values are corrected over the primary regions %s", methodNames[w.p.Multiplicity.Method])
+	own := ""
+	if slices.ContainsFunc(w.p.Contrasts, func(c ContrastPlan) bool { return c.Primary }) {
+		own = ", and the plan's own claims"
+	}
+	s := fmt.Sprintf("For each measure and each contrast that makes a claim (the %s effect, its average, the interaction%s), p-values are corrected over the primary regions %s", w.challenge, own, methodNames[w.p.Multiplicity.Method])
 	if w.p.Regions.Others {
 		s += fmt.Sprintf("; over the other regions, as a family of their own, %s", methodNames[w.p.Multiplicity.Others])
 	}
-	return s + "."
+	return s + ". Checks are not corrected."
 }
 
 func (w wording) omissions() string {

@@ -9,6 +9,10 @@
 // [Demo] does all of it in one call. [NewTemplate] is the brain as a template
 // with labelled regions.
 //
+// [NewTrial] simulates a whole crossover trial: [Trial.Values] are its regional
+// CBF without images, [Trial.Person] the images of one person, [Trial.Planted]
+// and [Trial.Resolved] what an analysis ought to find.
+//
 // Start with [Demo] for files, with [Brain.Maps] and [Simulate] for images in
 // memory.
 //

@@ -44,12 +44,15 @@ func (b *Brain) Draw(g voxel.Grid, n, workers int) *Drawing {
 // points returns what the voxel centres of g hold.
 func (b *Brain) points(g voxel.Grid, workers int) []point {
 	out := make([]point, g.Len())
-	plane := g.Dim[0] * g.Dim[1]
+	at := b.on(g.Affine)
 	par.Do(workers, g.Dim[2], func(k int) {
-		for v := k * plane; v < (k+1)*plane; v++ {
-			i, j, _ := g.Coord(v)
-			t, r := b.At(g.World(i, j, k))
-			out[v] = point{t, uint16(r)}
+		v := g.Index(0, 0, k)
+		for j := range g.Dim[1] {
+			for i := range g.Dim[0] {
+				t, r := at(float64(i), float64(j), float64(k))
+				out[v] = point{t, uint16(r)}
+				v++
+			}
 		}
 	})
 	return out
@@ -103,8 +106,7 @@ func uniform(centre []point, g voxel.Grid, i, j, k int) bool {
 
 // An inspector counts what n×n×n points of a voxel hold.
 type inspector struct {
-	brain  *Brain
-	affine voxel.Affine
+	at     func(x, y, z float64) (Tissue, int)
 	offset []float64
 	count  [numTissues]int
 	tally  []int // by region
@@ -112,7 +114,7 @@ type inspector struct {
 }
 
 func newInspector(b *Brain, a voxel.Affine, n int) *inspector {
-	return &inspector{brain: b, affine: a, offset: subOffsets(n), tally: make([]int, 2*len(areas)+1)}
+	return &inspector{at: b.on(a), offset: subOffsets(n), tally: make([]int, 2*len(areas)+1)}
 }
 
 func (in *inspector) look(i, j, k int) {
@@ -124,7 +126,7 @@ func (in *inspector) look(i, j, k int) {
 	for _, oz := range in.offset {
 		for _, oy := range in.offset {
 			for _, ox := range in.offset {
-				t, r := in.brain.At(in.affine.Map(voxel.Vec{float64(i) + ox, float64(j) + oy, float64(k) + oz}))
+				t, r := in.at(float64(i)+ox, float64(j)+oy, float64(k)+oz)
 				in.count[t]++
 				if r > 0 {
 					if in.tally[r] == 0 {

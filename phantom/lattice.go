@@ -40,13 +40,34 @@ var templateLattice = sync.OnceValue(func() *lattice {
 
 // at returns what the point of the lattice nearest to template point p holds.
 func (l *lattice) at(p voxel.Vec) (Tissue, int) {
-	var n [3]int
-	for a := range n {
-		n[a] = min(max(int(p[a]-l.Affine[a][3]+0.5), 0), l.Dim[a]-1)
-	}
-	code := l.code[n[0]+l.Dim[0]*(n[1]+l.Dim[1]*n[2])]
+	return l.near(p[0]-l.Affine[0][3], p[1]-l.Affine[1][3], p[2]-l.Affine[2][3])
+}
+
+// near returns what the point of the lattice nearest to (x, y, z) holds, given
+// in steps of the lattice.
+func (l *lattice) near(x, y, z float64) (Tissue, int) {
+	i := min(max(int(x+0.5), 0), l.Dim[0]-1)
+	j := min(max(int(y+0.5), 0), l.Dim[1]-1)
+	k := min(max(int(z+0.5), 0), l.Dim[2]-1)
+	code := l.code[i+l.Dim[0]*(j+l.Dim[1]*k)]
 	if code > uint8(numTissues) {
 		return Grey, int(code) - int(numTissues)
 	}
 	return Tissue(code), 0
+}
+
+// on returns [Brain.At] for points of a grid, given in voxels.
+func (b *Brain) on(a voxel.Affine) func(x, y, z float64) (Tissue, int) {
+	l := b.lattice
+	if l == nil || b.subject != nil && b.subject.smooth {
+		return func(x, y, z float64) (Tissue, int) { return b.At(a.Map(voxel.Vec{x, y, z})) }
+	}
+	// One affine map leads from voxels to the lattice.
+	if b.subject != nil {
+		a = b.subject.affine.Mul(a)
+	}
+	m := l.Affine.Inverse().Mul(a)
+	return func(x, y, z float64) (Tissue, int) {
+		return l.near(m[0][0]*x+m[0][1]*y+m[0][2]*z+m[0][3], m[1][0]*x+m[1][1]*y+m[1][2]*z+m[1][3], m[2][0]*x+m[2][1]*y+m[2][2]*z+m[2][3])
+	}
 }

@@ -169,17 +169,18 @@ func (s *simulator) acquire(opt Options) *Acquisition {
 
 // A simulator holds what volumes share.
 type simulator struct {
-	maps     *Maps
-	p        Protocol
-	opt      Options
-	c        Constants
-	alpha    float64
-	arrived  arrived
-	sigma    float64
-	position voxel.Affine
-	full     *blocks
-	relaxed  []float32            // signal of the M0 image on the fine grid; nil until needed
-	cache    map[shot][][]float32 // signals of positions seen before: with a still head every repetition is alike
+	maps        *Maps
+	p           Protocol
+	opt         Options
+	c           Constants
+	alpha       float64
+	arrived     arrived
+	sigma       float64
+	position    voxel.Affine
+	full        *blocks
+	sensitivity []float64            // of the receive coil in each acquired voxel; nil until needed
+	relaxed     []float32            // signal of the M0 image on the fine grid; nil until needed
+	cache       map[shot][][]float32 // signals of positions seen before: with a still head every repetition is alike
 }
 
 // arrived is the label that a whole bolus holds at time t, decayed in blood,
@@ -252,21 +253,28 @@ func (s *simulator) volume(v int, kind bids.VolumeType, delay int, head voxel.Af
 		scale = s.p.deltaMFactor()
 		noise *= scale * math.Sqrt(2/float64(max(s.p.Averages, 1)))
 	}
+	g := s.p.Grid
+	if s.opt.Bias != 0 && s.sensitivity == nil {
+		s.sensitivity = make([]float64, g.Len())
+		par.Ranges(s.opt.Workers, g.Len(), 1<<13, func(lo, hi int) {
+			for n := lo; n < hi; n++ {
+				s.sensitivity[n] = receive(g.World(g.Coord(n)), s.opt.Bias)
+			}
+		})
+	}
 	swing := s.swing(v)
 	spoil := 0.0
 	if outlier {
 		spoil = 0.04
 	}
-	g := s.p.Grid
 	plane := g.Dim[0] * g.Dim[1]
 	par.Do(s.opt.Workers, g.Dim[2], func(k int) {
 		r := stream(s.opt.Seed, "asl noise", uint64(v)<<20|uint64(k))
 		for at := k * plane; at < (k+1)*plane; at++ {
-			i, j, _ := g.Coord(at)
-			p := g.World(i, j, k)
 			x, d := float64(static[at]), float64(delta[at])
 			change := 0.0
 			if s.opt.Fluctuation != 0 || outlier {
+				p := g.World(g.Coord(at))
 				change = swing.at(p)*s.opt.Fluctuation + spoil*math.Sin(0.05*p[0]+0.07*p[1]+0.06*p[2]+swing.phase)
 			}
 			switch kind {
@@ -280,7 +288,7 @@ func (s *simulator) volume(v int, kind bids.VolumeType, delay int, head voxel.Af
 				x = scale * (d + x*change)
 			}
 			if s.opt.Bias != 0 {
-				x *= receive(p, s.opt.Bias)
+				x *= s.sensitivity[at]
 			}
 			if noise > 0 {
 				e := noise * r.NormFloat64()

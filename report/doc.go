@@ -1,8 +1,10 @@
-// Package report draws what was found in one participant, or a list of
-// participants, as a single HTML page, and writes the methods text.
+// Package report draws what was found in one participant, a list of
+// participants or a whole trial as a single HTML page, and writes the methods
+// text.
 //
 // Fill a [Participant] and call [WriteParticipant]; fill an [Index] and call
-// [WriteIndex]. [Methods] turns the facts of an analysis into paragraphs and
+// [WriteIndex]; fill a [Group] and call [WriteGroup]. [Methods] and
+// [GroupMethods] turn the facts of an analysis into paragraphs and
 // numbered references, which the page prints last.
 //
 // # The page

@@ -32,6 +32,8 @@ func (v *groupView) maps(g *Group, scale float64) {
 	}
 	limit := limits{pixels: int(scale * min(groupPixels/float64(n), 300_000))}
 	tops := mapTops(g.Maps)
+	var base backing // most often one for all maps
+	ready := false
 	for _, m := range g.Maps {
 		if !has(m.Estimate) && !has(m.T) {
 			continue
@@ -44,7 +46,7 @@ func (v *groupView) maps(g *Group, scale float64) {
 			mark = "One value a region, painted over it; tests are in the table."
 		}
 		if m.Note != "" {
-			mark += " " + capital(m.Note)
+			mark += " " + sentence(m.Note)
 		}
 		unit := cbfUnit(m.Unit)
 		for _, q := range []struct {
@@ -56,7 +58,10 @@ func (v *groupView) maps(g *Group, scale float64) {
 			}
 			top := tops[q.unit]
 			p := picture{name: m.Name + ", " + q.title, img: q.img, mask: nil, ramp: effect, window: window{-top, top}, unit: q.unit, fade: true}
-			p.crop, p.under = underlay(q.img, g.Template)
+			if !ready || !q.img.Grid.Same(base.grid, 0) {
+				base, ready = newBacking(q.img.Grid, g.Template), true
+			}
+			p.crop, p.under, p.backing = base.crop(q.img), base.anatomy, base.window
 			fig, _ := drawMosaic(v.ids.next(), p, layout{width: 580, columns: 5, axials: 10, side: true}, lines{}, g.View, limit)
 			view.Figures = append(view.Figures, figureView{q.title, q.say + mark, template.HTML(fig)})
 		}
@@ -89,28 +94,55 @@ func mapTops(maps []EffectMap) map[string]float64 {
 	return tops
 }
 
-// underlay returns the template on the grid of img, and the part of the grid
-// worth showing: what has a value in img or is bright in the template.
-func underlay(img, anatomy *voxel.Image) (crop *voxel.Mask, under *voxel.Image) {
-	crop = voxel.NewMask(img.Grid)
-	for i, v := range img.Data {
-		crop.In[i] = v == v
+// A backing is the template on the grid of a map.
+type backing struct {
+	grid    voxel.Grid
+	anatomy *voxel.Image // nil: none
+	window  window
+	bright  []bool // where it is worth showing; nil: nowhere
+}
+
+func newBacking(grid voxel.Grid, template *voxel.Image) backing {
+	b := backing{grid: grid}
+	if !has(template) {
+		return b
 	}
-	if !has(anatomy) {
-		return crop, nil
-	}
-	under = anatomy
-	if !anatomy.Grid.Same(img.Grid, 0.01) {
-		if !anatomy.Affine.Invertible() || !img.Affine.Invertible() {
-			return crop, nil
+	b.anatomy = template
+	if !template.Grid.Same(grid, 0.01) {
+		if !template.Affine.Invertible() || !grid.Affine.Invertible() {
+			return backing{grid: grid}
 		}
-		under = voxel.Resample(anatomy, img.Grid, nil, voxel.Linear, 0)
+		b.anatomy = voxel.Resample(template, grid, nil, voxel.Linear, 0)
 	}
-	top := quantile(under.Data, nil, 0.99)
-	for i, v := range under.Data {
-		crop.In[i] = crop.In[i] || top > 0 && float64(v) > top/5
+	b.window = anatomyWindow(b.anatomy)
+	top := quantile(b.anatomy.Data, nil, 0.99)
+	b.bright = make([]bool, len(b.anatomy.Data))
+	for i, v := range b.anatomy.Data {
+		b.bright[i] = top > 0 && float64(v) > top/5
 	}
-	return crop, under
+	return b
+}
+
+// crop returns where img has a value; where it has few, as a map of one
+// region, what is bright in the template too.
+func (b backing) crop(img *voxel.Image) *voxel.Mask {
+	m := voxel.NewMask(img.Grid)
+	valued, bright := 0, 0
+	for i, v := range img.Data {
+		if v == v {
+			m.In[i] = true
+			valued++
+		}
+		if b.bright != nil && b.bright[i] {
+			bright++
+		}
+	}
+	if 5*valued < bright {
+		for i, in := range b.bright {
+			m.In[i] = m.In[i] || in
+		}
+	}
+	return m
 }
 
 // scaleText says which maps share their colours.

@@ -15,6 +15,18 @@ type evidenceRow struct {
 	diff *crossover.Effect // the contrast that att judges; never nil
 }
 
+// of names the treatment, and the phase if there are several later ones.
+func (r evidenceRow) of(d *trialData) string {
+	if _, of := effectKind(r.att.Contrast); len(d.Phases) > 2 && of != "" {
+		return strings.ReplaceAll(of, ":", ", ")
+	}
+	return r.att.Treatment
+}
+
+// severalDifferences reports whether a region has more than one difference
+// between treatments.
+func (d *trialData) severalDifferences() bool { return len(d.Treatments) > 2 || len(d.Phases) > 2 }
+
 // evidence lists the attenuations of fits.
 func evidence(fits []*crossover.RegionFit) []evidenceRow {
 	var out []evidenceRow
@@ -36,7 +48,7 @@ func evidence(fits []*crossover.RegionFit) []evidenceRow {
 type judged struct {
 	est, low, high    float64 // difference and its confidence interval
 	testLow, testHigh float64 // interval of the equivalence test
-	margin            float64
+	marginLow, margin float64
 }
 
 // judge returns the row in per cent of the mean at baseline, or in the unit of
@@ -44,9 +56,10 @@ type judged struct {
 func (r evidenceRow) judge(percent bool) judged {
 	e, t := r.diff, r.att
 	if percent {
-		return judged{float64(e.Percent), float64(e.PercentLow), float64(e.PercentHigh), float64(t.PercentLow), float64(t.PercentHigh), float64(t.MarginPercent)}
+		return judged{float64(e.Percent), float64(e.PercentLow), float64(e.PercentHigh), float64(t.PercentLow), float64(t.PercentHigh), -float64(t.MarginPercent), float64(t.MarginPercent)}
 	}
-	return judged{float64(e.Estimate), float64(e.Low), float64(e.High), float64(t.Low), float64(t.High), float64(t.Margin)}
+	lo, hi := marginOf(r.fit, t)
+	return judged{float64(e.Estimate), float64(e.Low), float64(e.High), float64(t.Low), float64(t.High), lo, hi}
 }
 
 // inPercent reports whether the margin was given in per cent, so that the
@@ -76,14 +89,19 @@ func (d *trialData) drawEvidence(id string, rows []evidenceRow) string {
 	for _, r := range rows {
 		j := r.judge(percent)
 		ends = append(ends, j.est, j.low, j.high, j.testLow, j.testHigh)
-		if j.margin > 0 {
-			ends = append(ends, -j.margin, j.margin)
-		}
+		ends = append(ends, j.marginLow, j.margin)
 	}
 	const head, lane, foot = 44.0, 44.0, 30.0
 	height := head + lane*float64(len(rows)) + foot
 	a := forestAxis(ends)
-	a.from, a.to = 210, 840
+	names := make([]string, len(rows))
+	for i, r := range rows {
+		names[i] = r.fit.Region
+		if d.severalDifferences() {
+			names[i] += ", " + r.of(d)
+		}
+	}
+	a.from, a.to = labelColumn(names), 840
 	bottom := height - foot
 	var s svg
 	s.open("chart forest", id, wideWidth, height, "Difference between treatments and equivalence margin",
@@ -103,14 +121,11 @@ func (d *trialData) drawEvidence(id string, rows []evidenceRow) string {
 		if i > 0 {
 			s.line(0, top, wideWidth, top, `class="rule"`)
 		}
-		name := r.fit.Region
-		if len(d.Treatments) > 2 {
-			name += ", " + r.att.Treatment
-		}
+		name := names[i]
 		s.text(4, y+4.5, `class="t strong"`, clip(name, 25))
 		j := r.judge(percent)
 		if m := j.margin; m > 0 && !math.IsInf(m, 0) {
-			x0, x1 := a.at(max(-m, a.lo)), a.at(min(m, a.hi))
+			x0, x1 := a.at(max(j.marginLow, a.lo)), a.at(min(m, a.hi))
 			s.raw(`<rect x="`, coord(x0), `" y="`, coord(top+5), `" width="`, coord(x1-x0), `" height="`, coord(lane-10), `" class="margin">`)
 			s.tip("margin ±" + strings.TrimPrefix(write(r, m), "+"))
 			s.raw(`</rect>`)

@@ -82,25 +82,39 @@ func (d *trialData) phaseSentences(f *crossover.RegionFit) []string {
 // attenuationSentence says whether a treatment changed the effect.
 func (d *trialData) attenuationSentence(r evidenceRow) string {
 	a := amountOf(r.fit)
-	verdict := ""
-	if r.att.Verdict != "" {
-		verdict = " " + sentence(r.att.Verdict)
-	}
 	if !finite(r.diff.Estimate) {
-		return fmt.Sprintf("The difference between %s and %s could not be estimated.", r.att.Treatment, d.reference()) + verdict
+		return strings.TrimSpace(fmt.Sprintf("The difference between %s and %s could not be estimated. %s", r.of(d), d.reference(), sentence(r.att.Verdict)))
 	}
 	stats := fmt.Sprintf("%s%s (%s %s, %s)", a.signed(r.diff.Estimate), unitAfter(a), ci(d.Level), a.interval(r.diff.Low, r.diff.High), pEquals(r.diff.P))
-	how := "did not differ clearly"
+	text := fmt.Sprintf("Difference %s − %s: %s.", r.of(d), d.reference(), stats)
+	if v := sentence(r.att.Verdict); v != "" {
+		text += " " + v
+	}
+	if b := bayesSentence(r.att.BF01); b != "" {
+		text += " " + b
+	}
+	return text
+}
+
+// bayesSentence says a Bayes factor in words; "" if there is none.
+func bayesSentence(bf crossover.Number) string {
+	v := float64(bf)
+	odds := func(v float64) string {
+		if v > 100 {
+			return "over 100"
+		}
+		return bayes(crossover.Number(v))
+	}
+	named := strings.ReplaceAll("BF01 "+signOf(bayes(bf)), "  ", " ")
 	switch {
-	case r.diff.High < 0:
-		how = "was lower"
-	case r.diff.Low > 0:
-		how = "was higher"
+	case math.IsNaN(v):
+		return ""
+	case v >= 3:
+		return fmt.Sprintf("The data are %s times as likely if there is no difference (%s).", odds(v), named)
+	case v <= 1.0/3:
+		return fmt.Sprintf("The data are %s times as likely if there is a difference (%s).", odds(1/v), named)
 	}
-	if strings.HasPrefix(how, "was") {
-		return fmt.Sprintf("The change %s under %s than under %s: %s.%s", how, r.att.Treatment, d.reference(), stats, verdict)
-	}
-	return fmt.Sprintf("The change %s between %s and %s: difference %s.%s", how, r.att.Treatment, d.reference(), stats, verdict)
+	return fmt.Sprintf("The Bayes factor speaks clearly neither for a difference nor for none (%s).", named)
 }
 
 // verdictTag is the verdict in two or three words, from the tests themselves.
@@ -114,16 +128,16 @@ func (d *trialData) verdictTag(r evidenceRow) tag {
 	case r.att.Equivalent:
 		t.Symbol, t.Text = "≈", "equivalent within the margin"
 	case r.diff.High < 0:
-		t.Symbol, t.Text = "↓", "lower under "+r.att.Treatment
+		t.Symbol, t.Text = "↓", "lower under "+r.of(d)
 	case r.diff.Low > 0:
-		t.Symbol, t.Text = "↑", "higher under "+r.att.Treatment
+		t.Symbol, t.Text = "↑", "higher under "+r.of(d)
 	case r.att.NotLessened:
 		t.Symbol, t.Text = "≥", "not lessened by the margin"
 	default:
 		t.Symbol, t.Text = "?", "undecided"
 	}
-	if len(d.Treatments) > 2 && t.Symbol != "↓" && t.Symbol != "↑" {
-		t.Text = r.att.Treatment + ": " + t.Text
+	if d.severalDifferences() && t.Symbol != "↓" && t.Symbol != "↑" {
+		t.Text = r.of(d) + ": " + t.Text
 	}
 	return t
 }
@@ -144,7 +158,7 @@ func (d *trialData) otherMeasures(f *crossover.RegionFit) string {
 					break
 				}
 				if t := d.verdictTag(r); t.Text != d.verdictTag(first[k]).Text {
-					differ = append(differ, measureName(m.measure)+": "+t.Text)
+					differ = append(differ, measureName(m.measure)+", "+t.Text)
 				} else {
 					same++
 				}
@@ -153,7 +167,7 @@ func (d *trialData) otherMeasures(f *crossover.RegionFit) string {
 	}
 	switch {
 	case len(differ) > 0:
-		return "Other measures lead elsewhere: " + strings.Join(differ, "; ") + "."
+		return "Not so by other measures: " + strings.Join(differ, "; ") + "."
 	case same > 0:
 		return "Other measures lead to the same verdict."
 	}
@@ -165,17 +179,18 @@ func (d *trialData) opening() string {
 	if len(d.Models) == 0 {
 		return "There are no results to show."
 	}
-	t := plural(d.Flow.Analysed, "person was", "people were") + " analysed"
-	if d.Flow.Randomised > 0 && d.Flow.Randomised != d.Flow.Analysed {
-		t += fmt.Sprintf(" of %d randomised", d.Flow.Randomised)
+	t := plural(d.Flow.Analysed, "person was", "people were") + " analysed."
+	if n := d.Flow.Randomised; n > 0 && n != d.Flow.Analysed {
+		t = fmt.Sprintf("%d of %s randomised were analysed.", d.Flow.Analysed, plural(n, "person", "people"))
 	}
-	if len(d.Treatments) > 1 {
-		t += ", who received " + joinAnd(d.Treatments) + " in random order"
+	switch {
+	case len(d.Treatments) > 1 && len(d.Phases) > 1:
+		t += " They received " + joinAnd(d.Treatments) + " in random order and were scanned at " + joinAnd(d.Phases) + "."
+	case len(d.Treatments) > 1:
+		t += " They received " + joinAnd(d.Treatments) + " in random order."
+	case len(d.Phases) > 1:
+		t += " They were scanned at " + joinAnd(d.Phases) + "."
 	}
-	if len(d.Phases) > 1 {
-		t += " and were scanned at " + joinAnd(d.Phases)
-	}
-	t += "."
 	switch n := len(d.Flow.Missing); {
 	case n == 1:
 		t += " One scan of the design is missing."

@@ -28,19 +28,19 @@ type forestLane struct {
 	name        string
 	failed      string
 	left, right []interval
-	margin      float64 // of equivalence, drawn behind the right panel; NaN: none
+	margin      [2]float64 // of equivalence, drawn behind the right panel; NaN: none
 }
 
 // A forestPlot is regions of one measure, with the axes that all its drawings
 // share.
 type forestPlot struct {
-	lanes                 []forestLane
-	full                  bool // with numbers beside the whiskers
-	head                  [2]string
-	key                   []keyEntry
-	leftAxis, rightAxis   axis
-	pitch, lead           float64 // between whiskers, between lanes [user units]
-	labelAt, numberA, toB float64
+	lanes               []forestLane
+	full                bool // with numbers beside the whiskers
+	head                [2]string
+	key                 []keyEntry
+	leftAxis, rightAxis axis
+	pitch, lead         float64 // between whiskers, between lanes [user units]
+	numberA, numberB    float64 // where the numbers of either panel stand
 }
 
 // A keyEntry is a symbol and what it stands for.
@@ -59,7 +59,7 @@ func (d *trialData) newForest(fits []*crossover.RegionFit, full bool) *forestPlo
 	}
 	var left, right []float64
 	for _, f := range fits {
-		l := forestLane{name: f.Region, failed: f.Failed, margin: math.NaN()}
+		l := forestLane{name: f.Region, failed: f.Failed, margin: [2]float64{math.NaN(), math.NaN()}}
 		a := amountOf(f)
 		row := func(e *crossover.Effect, series int) interval {
 			iv := interval{series: series, est: float64(e.Estimate), low: float64(e.Low), top: float64(e.High)}
@@ -86,7 +86,7 @@ func (d *trialData) newForest(fits []*crossover.RegionFit, full bool) *forestPlo
 		}
 		for _, e := range effectsOf(f, crossover.Interaction) {
 			series := seriesInteraction
-			if len(d.Treatments) > 2 { // several differences: each in its treatment's colour
+			if d.severalDifferences() { // several differences: each in its treatment's colour
 				_, of := effectKind(e.Name)
 				series = d.series(of)
 			}
@@ -95,9 +95,9 @@ func (d *trialData) newForest(fits []*crossover.RegionFit, full bool) *forestPlo
 			right = append(right, iv.est, iv.low, iv.top)
 		}
 		for _, t := range f.Attenuation {
-			if m := float64(t.Margin); m > 0 && !math.IsInf(m, 0) {
-				l.margin = m
-				right = append(right, -m, m)
+			if lo, hi := marginOf(f, &t); lo < hi {
+				l.margin = [2]float64{lo, hi}
+				right = append(right, lo, hi)
 			}
 		}
 		p.lanes = append(p.lanes, l)
@@ -111,16 +111,44 @@ func (d *trialData) newForest(fits []*crossover.RegionFit, full bool) *forestPlo
 		}
 	}
 	p.head = [2]string{axisName("Change of "+what, unit), axisName("Difference between treatments", unit)}
-	p.labelAt = 200
 	p.leftAxis, p.rightAxis = forestAxis(left), forestAxis(right)
-	if full {
-		p.leftAxis.from, p.leftAxis.to, p.numberA = 210, 490, 502
-		p.rightAxis.from, p.rightAxis.to, p.toB = 715, 965, 977
-	} else {
-		p.leftAxis.from, p.leftAxis.to = 210, 670
-		p.rightAxis.from, p.rightAxis.to = 720, 1168
+	names := make([]string, len(p.lanes))
+	for i, l := range p.lanes {
+		names[i] = l.name
 	}
+	from, numbers, between := labelColumn(names), 0.0, 50.0
+	if full {
+		numbers, between = 192, 22
+	}
+	each := (wideWidth - 8 - from - between - 2*numbers) / 2
+	p.leftAxis.from, p.leftAxis.to = from, from+each
+	p.rightAxis.from = from + each + numbers + between
+	p.rightAxis.to = p.rightAxis.from + each
+	p.numberA, p.numberB = p.leftAxis.to+12, p.rightAxis.to+12
 	return p
+}
+
+// marginOf returns the margin in the unit of the estimates, NaN if there is
+// none. For logarithms it is uneven: 10 % less is further from one than 10 %
+// more.
+func marginOf(f *crossover.RegionFit, t *crossover.Attenuation) (lo, hi float64) {
+	lo, hi = -float64(t.Margin), float64(t.Margin)
+	if f.Log && finite(t.MarginPercent) {
+		lo = math.Log1p(-float64(t.MarginPercent) / 100)
+	}
+	if math.IsInf(lo, 0) || math.IsInf(hi, 0) || !(lo < hi) {
+		return math.NaN(), math.NaN()
+	}
+	return lo, hi
+}
+
+// labelColumn is where the first panel begins, right of the names of its rows.
+func labelColumn(names []string) float64 {
+	w := 0.0
+	for _, n := range names {
+		w = max(w, 1.05*textWidth(clip(n, 25))) // bold
+	}
+	return min(max(w, 60), 200) + 14
 }
 
 // forestAxis covers zero and the values, but no more than the spread of the
@@ -180,13 +208,13 @@ func (p *forestPlot) draw(id, title string, from, to int) string {
 			s.text(p.leftAxis.from+6, mid, `class="t"`, clip("no model: "+l.failed, 110))
 			continue
 		}
-		if b := p.rightAxis; l.margin > 0 {
-			x0, x1 := b.at(max(-l.margin, b.lo)), b.at(min(l.margin, b.hi))
+		if b := p.rightAxis; l.margin[0] < l.margin[1] {
+			x0, x1 := b.at(max(l.margin[0], b.lo)), b.at(min(l.margin[1], b.hi))
 			s.rect(x0, top+3, x1-x0, bottom-top-7, `class="margin"`)
 			s.line(b.at(0), top+3, b.at(0), bottom-4, `class="rule zero"`)
 		}
 		p.rows(&s, l.left, p.leftAxis, p.numberA, top, bottom)
-		p.rows(&s, l.right, p.rightAxis, p.toB, top, bottom)
+		p.rows(&s, l.right, p.rightAxis, p.numberB, top, bottom)
 	}
 	return s.close()
 }

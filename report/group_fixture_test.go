@@ -228,7 +228,7 @@ func (ft fakeTrial) group() *Group {
 
 // withMaps adds effect maps on a grid coarser than the template's.
 func (g *Group) withMaps(mm float64) *Group {
-	fine, coarse := gridMM(voxel.Vec{2, 2, 2}), gridMM(voxel.Vec{mm, mm, mm})
+	fine, coarse := gridMM(voxel.Vec{4, 4, 4}), gridMM(voxel.Vec{mm, mm, mm})
 	g.Template = brainModel{gain: 1, seed: 5}.image(fine, [5]float64{0, 70, 100, 25, 40}, false)
 	for k, name := range []string{"ketamine effect under placebo (infusion − baseline)", "ketamine effect under naltrexone − under placebo"} {
 		est, t := voxel.NewImage(coarse), voxel.NewImage(coarse)

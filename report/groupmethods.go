@@ -252,7 +252,7 @@ func (w *writer) attenuation(d *trialData, plan *crossover.Plan) {
 		margin := "the margin"
 		switch {
 		case plan != nil && plan.Equivalence.Unit == "percent":
-			margin = "a margin of ±" + exact(plan.Equivalence.Margin) + " % of the mean at baseline under " + orText(d.reference(), "the reference")
+			margin = "a margin of ±" + exact(plan.Equivalence.Margin) + " % of the mean at baseline under " + orText(d.reference(), "the reference") + ", allowing for the uncertainty of that mean"
 		case plan != nil && plan.Equivalence.Margin > 0:
 			margin = "a margin of ±" + exact(plan.Equivalence.Margin) + " in the unit of the measure"
 		}

@@ -13,8 +13,7 @@ const maxGroupPage = 4_900_000
 // WriteGroup writes the page of a trial as HTML in UTF-8. It never changes g
 // and draws only from it: the same g gives the same bytes. A page above 4.9 MB
 // is drawn again with coarser maps until it fits, unless its tables alone are
-// larger. It panics if a map and its t statistic hold fewer values than their
-// grid. The error is the writer's.
+// larger. The error is the writer's.
 func WriteGroup(w io.Writer, g *Group) error {
 	var page bytes.Buffer
 	for scale := 1.0; ; scale *= 0.5 {
@@ -33,9 +32,8 @@ func WriteGroup(w io.Writer, g *Group) error {
 // References are the works that the methods cite.
 func (v *groupView) References() []Reference { return v.G.References }
 
-// Several reports whether more than one treatment is compared with the
-// reference.
-func (v *groupView) Several() bool { return len(v.D.Treatments) > 2 }
+// Several reports whether tables must name which difference is meant.
+func (v *groupView) Several() bool { return v.D.severalDifferences() }
 
 // CI names the confidence interval.
 func (v *groupView) CI() string { return ci(v.D.Level) }

@@ -160,6 +160,18 @@ func (v *groupView) Done() bool {
 	return len(d.Results.Plan.Words)+len(d.Deviations)+len(d.Inferred) > 0 || d.Results.Plan.SHA256 != ""
 }
 
+// Plan is the plan in sentences, without those on what was worked out, which
+// stand apart.
+func (v *groupView) Plan() []string {
+	return slices.DeleteFunc(slices.Clone(v.D.Results.Plan.Words), func(s string) bool {
+		_, after, ok := strings.Cut(s, "Worked out from the data: ")
+		return ok && slices.Contains(v.D.Inferred, after)
+	})
+}
+
+// Person is a participant's label with its key.
+func (v *groupView) Person(label string) string { return subjectName(label) }
+
 // Seed is the seed as written.
 func (v *groupView) Seed() string { return strconv.FormatUint(v.D.Seed, 10) }
 
@@ -275,6 +287,9 @@ func tableUnit(f *crossover.RegionFit) string {
 	if f.Log {
 		return "natural logarithms: a difference of 0.10 is about 10 %"
 	}
+	if f.Measure == crossover.Relative {
+		return "shares of global CBF"
+	}
 	return measureUnit(f)
 }
 
@@ -301,7 +316,7 @@ func (v *groupView) evidence(m measureData) {
 		if finite(r.att.Alpha) {
 			out.Level = ci(1 - 2*float64(r.att.Alpha))
 		}
-		c := evidenceCells{Region: r.fit.Region, Treatment: r.att.Treatment, Margin: []string{dash}, Difference: []string{a.signed(r.diff.Estimate), "(" + a.interval(r.diff.Low, r.diff.High) + ")"},
+		c := evidenceCells{Region: r.fit.Region, Treatment: r.of(d), Margin: []string{dash}, Difference: []string{a.signed(r.diff.Estimate), "(" + a.interval(r.diff.Low, r.diff.High) + ")"},
 			P: pValue(r.diff.P), Lessened: pValue(r.att.PLower), Equivalent: pValue(r.att.P), Interval: d.testInterval(r, a), BF: bayes(r.att.BF01), Verdict: sentence(r.att.Verdict), Tag: d.verdictTag(r)}
 		if finite(r.att.Margin) {
 			c.Margin[0] = "±" + a.of(r.att.Margin)

@@ -30,6 +30,7 @@ type picture struct {
 	signed  bool         // zero is the lower end and a voxel below it is a finding
 	fade    bool         // the middle of the ramp is transparent: a signed map over another picture
 	under   *voxel.Image // drawn in grey below img, on the same grid; nil: none
+	backing window       // of under
 	note    string       // at the foot, right
 	shift   float64      // how far from the right end the note stands
 }
@@ -354,7 +355,7 @@ func (m *mosaic) strip(t row, x, y, scale float64) (w, h float64) {
 			`" preserveAspectRatio="none" href="data:image/png;base64,`, encodePNG(sheet), `"/>`)
 	}
 	if u := m.p.under; u != nil {
-		put(u, anatomyWindow(u), grey.palette(grey.at(0)))
+		put(u, m.p.backing, grey.palette(grey.at(0)))
 	}
 	colours := m.p.ramp.palette(m.below())
 	if m.p.fade {

@@ -13,15 +13,16 @@ type qualityMeasure struct {
 	of         func(*ScanQuality) float64
 	low, high  float64 // limits of the plan; NaN: none
 	zero       bool    // the axis starts at zero
+	top        float64 // highest value there can be; 0: none
 }
 
 func (d *trialData) qualityMeasures() []qualityMeasure {
 	q, nan := d.plan.Quality, math.NaN()
 	return []qualityMeasure{
-		{"Grey-matter CBF", CBFUnit, func(s *ScanQuality) float64 { return s.GM }, q.MinGMCBF, q.MaxGMCBF, false},
-		{"Mean framewise displacement", "mm", func(s *ScanQuality) float64 { return s.FD }, nan, q.MaxFDMean, true},
-		{"Quality evaluation index", "", func(s *ScanQuality) float64 { return s.QEI }, q.MinQEI, nan, false},
-		{"Temporal signal-to-noise of ΔM", "", func(s *ScanQuality) float64 { return s.TSNR }, nan, nan, true},
+		{"Grey-matter CBF", CBFUnit, func(s *ScanQuality) float64 { return s.GM }, q.MinGMCBF, q.MaxGMCBF, false, 0},
+		{"Mean framewise displacement", "mm", func(s *ScanQuality) float64 { return s.FD }, nan, q.MaxFDMean, true, 0},
+		{"Quality evaluation index", "", func(s *ScanQuality) float64 { return s.QEI }, q.MinQEI, nan, true, 1},
+		{"Temporal signal-to-noise of ΔM", "", func(s *ScanQuality) float64 { return s.TSNR }, nan, nan, true, 0},
 	}
 }
 
@@ -79,6 +80,9 @@ func (d *trialData) drawQuality(id string, scans []ScanQuality) string {
 		}
 		if m.zero {
 			also = append(also, 0)
+		}
+		if m.top > 0 {
+			also = append(also, m.top)
 		}
 		lo, hi := spanOf(also, values)
 		if m.zero && minOf(values) >= 0 {

@@ -97,7 +97,7 @@ func (d *trialData) drawSpaghetti(id string, f *crossover.RegionFit) string {
 			c.text(c.x.at(float64(k)), c.y.from+18, `class="t" text-anchor="middle"`, clip(name, int(each/8/float64(len(d.Phases)))))
 		}
 		series := treatmentSeries(t)
-		c.text(c.x.from, 40, `class="t strong `+seriesClass("f", series)+`"`, clip(d.Treatments[t], max(4, int(each/9)-8)))
+		c.text(c.x.from, 40, `class="t strong `+seriesClass("f", series)+`"`, clip(d.Treatments[t], max(4, int(each/8.5)-5)))
 		c.text(c.x.to, 40, `class="t" text-anchor="end"`, "n = "+fmt.Sprint(len(list)))
 		for _, h := range list {
 			c.thread(h, d.Phases, a)

@@ -159,17 +159,10 @@ func ci(level float64) string { return strings.TrimSpace(levelText(level) + " CI
 // measureUnit is the unit of a model's means, as it is printed; "" for a
 // ratio.
 func measureUnit(f *crossover.RegionFit) string {
-	switch u := strings.TrimSpace(f.Units); u {
-	case "1", "ratio":
+	if f.Measure == crossover.Relative {
 		return ""
-	case "":
-		if f.Measure == crossover.Relative {
-			return ""
-		}
-		return CBFUnit
-	default:
-		return cbfUnit(u)
 	}
+	return cbfUnit(strings.TrimSpace(f.Units))
 }
 
 // measureName names a measure in words, as in the middle of a sentence.

@@ -80,7 +80,9 @@ const (
 // variances, weights and the field are estimated by expectation–maximisation
 // from a regular subset of about 200,000 voxels away from the mask's edge, on a
 // slightly smoothed image, in which noise cannot be taken for tissue; the image
-// itself then gives the classes' means, variances and weights, and every voxel's
+// itself then gives the classes' means, variances and weights (in coarse images
+// two degrees of smoothing are tried, and of the fits that tell grey from white
+// matter the one more likely to give the image is taken), and every voxel's
 // probabilities are found by mean-field rounds with a Markov random field over
 // the six neighbours, in which classes far apart on the scale CSF – grey –
 // white are less welcome as neighbours. A mixed voxel gives its expected
@@ -132,15 +134,9 @@ func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, 
 	}
 	sample := b.subset(t1.Grid, 200_000)
 	rep.Estimation = len(sample)
-	y, calm := make([]float64, len(sample)), b.calm(t1.Grid, sample, opt.Workers)
+	y := make([]float64, len(sample))
 	for i, v := range sample {
 		y[i] = float64(b.value[v])
-	}
-	starts := startMixtures(calm)
-	if len(starts) == 0 {
-		rep.Method = "none"
-		rep.Fallback = fmt.Sprintf("the brain mask holds %d usable voxels without contrast; no tissue could be told", len(b.at))
-		return out, rep
 	}
 	order := opt.BiasOrder
 	switch {
@@ -149,17 +145,36 @@ func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, 
 	case order < 0:
 		order = 0
 	}
-	field := newPolynomial(order, t1.Grid, b.at)
 	pr := b.priors(priors, t1.Grid, opt.Workers)
-	fit := bestStart(starts, field, b, sample, pr, calm, t1.Grid, opt.Workers)
-	rep.Rounds, rep.Converged = fit.run(40)
-	n, ok := fit.sharpen(y)
-	rep.Rounds += n
-	if !ok {
-		rep.note("noise hides the tissues' intensities: means come from the smoothed image")
+	var fit *estimation
+	high := math.Inf(-1)
+	for _, width := range calmWidths(t1.Grid) {
+		calm := b.calm(t1.Grid, sample, width, opt.Workers)
+		starts := startMixtures(calm)
+		if len(starts) == 0 {
+			continue
+		}
+		e := bestStart(starts, newPolynomial(order, t1.Grid, b.at), b, sample, pr, calm, t1.Grid, opt.Workers)
+		rounds, converged := e.run(40)
+		more, sharp := e.sharpen(y)
+		l := e.logLikelihood()
+		if e.mix.contrast() < leastContrast {
+			l = math.Inf(-1) // noise was taken for tissue
+		}
+		if fit == nil || l > high {
+			fit, high = e, l
+			rep.Rounds, rep.Converged, rep.Notes = rounds+more, converged, nil
+			if !sharp {
+				rep.note("noise hides the tissues' intensities: means come from the smoothed image")
+			}
+		}
 	}
-	mix := fit.mix
-	field = fit.field
+	if fit == nil {
+		rep.Method = "none"
+		rep.Fallback = fmt.Sprintf("the brain mask holds %d usable voxels without contrast; no tissue could be told", len(b.at))
+		return out, rep
+	}
+	mix, field := fit.mix, fit.field
 
 	bias := make([]float32, len(b.at))
 	lo, hi := math.Inf(1), math.Inf(-1)
@@ -193,14 +208,14 @@ func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, 
 	for c := range 3 {
 		rep.Volume[c] = sum[c] * t1.VoxelVolume() / 1000
 	}
-	rep.Contrast = (mix.mean[wm] - mix.mean[gm]) / math.Sqrt((mix.variance[wm]+mix.variance[gm])/2)
+	rep.Contrast = mix.contrast()
 	rep.judge()
 	return out, rep
 }
 
 // judge adds notes on what a reader should not trust.
 func (r *SegmentReport) judge() {
-	if r.Contrast < 2 {
+	if r.Contrast < leastContrast {
 		r.note("grey and white matter differ by only %.1f standard deviations: the maps lean on neighbours and priors", r.Contrast)
 	}
 	if v := r.Volume[gm] + r.Volume[wm]; v > 600 {
@@ -308,15 +323,32 @@ func (b *brainVoxels) subset(g voxel.Grid, want int) []int32 {
 	return inner
 }
 
-// calmWidth is the most by which calm smooths [mm]: wider, and there is hardly a
-// voxel left in the folds of the cortex, some 3 mm thick, that looks like grey
-// matter.
-const calmWidth = 2.5
+// leastContrast is the contrast of grey and white matter below which noise may
+// have been taken for tissue.
+const leastContrast = 2
+
+// contrast returns (white − grey) / pooled SD.
+func (m *mixture) contrast() float64 {
+	return (m.mean[wm] - m.mean[gm]) / math.Sqrt((m.variance[wm]+m.variance[gm])/2)
+}
+
+// calmWidths returns the widths [mm] of the smoothing of which Segment tries
+// each: two voxels, by which noise falls about fivefold; and, where that is much
+// more, 2 mm: wider, and hardly a voxel is left in the folds of the cortex, some
+// 3 mm thick, that looks like grey matter. Which serves better depends on the
+// noise.
+func calmWidths(g voxel.Grid) []float64 {
+	s := g.Spacing()
+	wide := 2 * math.Cbrt(s[0]*s[1]*s[2])
+	if wide < 2.8 {
+		return []float64{wide}
+	}
+	return []float64{wide, 2}
+}
 
 // calm returns the values of the sample in the image smoothed inside the mask
-// by two voxels, by which noise falls about fivefold, but by no more than
-// calmWidth: large voxels have less noise.
-func (b *brainVoxels) calm(g voxel.Grid, sample []int32, workers int) []float64 {
+// by width [mm].
+func (b *brainVoxels) calm(g voxel.Grid, sample []int32, width float64, workers int) []float64 {
 	out := make([]float64, len(sample))
 	lo, hi := g.Dim, [3]int{}
 	for _, n := range b.at {
@@ -340,8 +372,7 @@ func (b *brainVoxels) calm(g voxel.Grid, sample []int32, workers int) []float64 
 	for v := range b.at {
 		box.Data[place(int32(v))] = b.value[v]
 	}
-	s := g.Spacing()
-	box = voxel.Smooth(box, min(2*math.Cbrt(s[0]*s[1]*s[2]), calmWidth), workers)
+	box = voxel.Smooth(box, width, workers)
 	for i, v := range sample {
 		out[i] = float64(box.Data[place(v)])
 	}

@@ -120,6 +120,8 @@ func planValueCases() []Case {
 		badPlan("margin as a share", equal("margin = 0.1"), "equivalence.margin", "too small", "10"),
 		badPlan("margin of 100 percent", equal("margin = 100"), "equivalence.margin", "any change", ""),
 		badPlan("margin in no unit", equal(`unit = "ml"`), "equivalence.unit", "ml", "percent"),
+		badPlan("margin in one unit for two", equal(`unit = "absolute"`), "equivalence.unit", "cannot serve relative CBF", "percent"),
+		badPlan("margin in a unit for ratios", strings.Replace(equal(`unit = "absolute"`), "[model]", "[model]\nlog = true", 1), "equivalence.unit", "ratios", "percent"),
 		badPlan("margin nan", equal("margin = nan"), "equivalence.margin", "not a number", ""),
 		badPlan("Bayes scale zero", with("[bayes]\nscale = 0"), "bayes.scale", "0 is not", "0.707"),
 		badPlan("multiplicity unknown", with("[multiplicity]\nmethod = \"bonferoni\""), "multiplicity.method", "bonferoni", "holm"),
@@ -273,7 +275,7 @@ func sessionCases() []Case {
 		badTable("one date shifted", edit(sessions1, "2021-03-11", "1911-03-11"), sessions1, "acq_time", "one is shifted", "alike"),
 		badTable("sessions at the same time", edit(sessions1, "2021-03-11", "2021-03-01"), sessions1, "acq_time", "same time", ""),
 		badTable("sessions and scans dated apart", edit(sessions1, "2021-03-11", "2021-05-11"), sessions1, "acq_time", "its scans", ""),
-		badTable("nothing tells the order of one person", all(edit(sessions1, "2021-03-01T09:30:00", "n/a"), edit(scans11, "2021-03-01T10:00:00", "n/a"), edit(scans11, "2021-03-01T11:00:00", "n/a"),
+		badTable("nothing tells the order of one person", all(edit(participants, "sub-01\tAB", "sub-01\tn/a"), edit(sessions1, "2021-03-01T09:30:00", "n/a"), edit(scans11, "2021-03-01T10:00:00", "n/a"), edit(scans11, "2021-03-01T11:00:00", "n/a"),
 			relabelSession("sub-01", "1", "first")), sessions1, "period", "cannot be told", "period"),
 	}
 }
@@ -369,10 +371,8 @@ func scanCases() []Case {
 func duplicateScan(phase string) func(dir string) error {
 	return func(dir string) error {
 		stem := "sub-01/ses-1/perf/sub-01_ses-1_run-"
-		for _, end := range []string{"_asl.nii.gz", "_asl.json", "_aslcontext.tsv"} {
-			if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(stem+"3"+end)), Base()[stem+"1"+end], 0o666); err != nil {
-				return err
-			}
+		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(stem+"3_asl.nii.gz")), Base()[stem+"1_asl.nii.gz"], 0o666); err != nil {
+			return err
 		}
 		return edit(scans11, "\tinfusion\n", "\tinfusion\nperf/sub-01_ses-1_run-3_asl.nii.gz\tn/a\t"+phase+"\n")(dir)
 	}

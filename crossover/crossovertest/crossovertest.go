@@ -63,6 +63,8 @@ var base = sync.OnceValue(func() bidstest.Dataset {
 	d := bidstest.Dataset{
 		"README":                   []byte("Made for tests.\n"),
 		"dataset_description.json": []byte(`{"Name": "eight people", "BIDSVersion": "1.10.0", "DatasetType": "raw"}` + "\n"),
+		"asl.json":                 []byte(sidecar), // one for all scans: files cost time
+		"aslcontext.tsv":           []byte("volume_type\nm0scan\ndeltam\n"),
 	}
 	image := bidstest.Image(4, 4, 3, 2)
 	var people strings.Builder
@@ -87,8 +89,6 @@ var base = sync.OnceValue(func() bidstest.Dataset {
 				name := fmt.Sprintf("perf/%s_run-%d_asl", stem, r+1)
 				fmt.Fprintf(&scans, "%s.nii.gz\t%sT1%d:00:00\t%s\n", name, day, r, phase)
 				d[dir+name+".nii.gz"] = image
-				d[dir+name+".json"] = []byte(sidecar)
-				d[dir+name[:len(name)-len("asl")]+"aslcontext.tsv"] = []byte("volume_type\nm0scan\ndeltam\n")
 			}
 			d[dir+stem+"_scans.tsv"] = []byte(scans.String())
 		}

@@ -27,13 +27,14 @@ const (
 const exitCodesHelp = "Exit codes: 0 done, 1 fault, 2 usage, 3 input faults, 130 interrupted."
 
 type grammar struct {
-	Run      runCmd      `cmd:"" help:"Process a BIDS dataset: raw scans to CBF maps, regions and reports."`
-	Quantify quantifyCmd `cmd:"" help:"Turn one ASL scan into a map of cerebral blood flow."`
-	Validate validateCmd `cmd:"" help:"Check a BIDS dataset and report every fault at once."`
-	Simulate simulateCmd `cmd:"" help:"Simulate a whole crossover trial with known truth."`
-	Plan     planCmd     `cmd:"" help:"Write or check the statistical analysis plan."`
-	Demo     demoCmd     `cmd:"" help:"Simulate a subject, process it, and compare with the truth."`
-	LMM      lmmCmd      `cmd:"" name:"lmm" help:"Fit a linear mixed model to a table."`
+	Run       runCmd       `cmd:"" help:"Process a BIDS dataset: raw scans to CBF maps, regions and reports."`
+	Quantify  quantifyCmd  `cmd:"" help:"Turn one ASL scan into a map of cerebral blood flow."`
+	Validate  validateCmd  `cmd:"" help:"Check a BIDS dataset and report every fault at once."`
+	Simulate  simulateCmd  `cmd:"" help:"Simulate a whole crossover trial with known truth."`
+	Plan      planCmd      `cmd:"" help:"Write or check the statistical analysis plan."`
+	Calibrate calibrateCmd `cmd:"" help:"Simulate trials and count how often the analysis errs."`
+	Demo      demoCmd      `cmd:"" help:"Simulate a subject, process it, and compare with the truth."`
+	LMM       lmmCmd       `cmd:"" name:"lmm" help:"Fit a linear mixed model to a table."`
 
 	Version kong.VersionFlag `help:"Print the version and exit." short:"V"`
 }

@@ -92,7 +92,7 @@ func summariseDemoTrial(w io.Writer, res *pipeline.DemoTrialResult) {
 	fmt.Fprintf(w, "%d people, %d scans. Effects on CBF, mL/100 g/min: planted, found, and whether the interval holds what was planted\n\n", res.Subjects, res.Scans)
 	rows := [][]string{{"region", "contrast", "planted", "found", "interval", "holds"}}
 	for _, c := range res.Contrasts {
-		kind, _, _ := strings.Cut(c.Name, ":")
+		kind, of, _ := strings.Cut(c.Name, ":")
 		if !c.Primary || kind != crossover.PhaseEffect && kind != crossover.Interaction {
 			continue
 		}
@@ -100,7 +100,11 @@ func summariseDemoTrial(w io.Writer, res *pipeline.DemoTrialResult) {
 		if c.Covered {
 			holds = "yes"
 		}
-		rows = append(rows, []string{c.Region, c.Label, num(c.Planted, 2), num(c.Found, 2), num(c.Low, 2) + " to " + num(c.High, 2), holds})
+		label := "under " + of
+		if kind == crossover.Interaction {
+			label = of + " − " + res.Treatments[0]
+		}
+		rows = append(rows, []string{c.Region, label, num(c.Planted, 2), num(c.Found, 2), num(c.Low, 2) + " to " + num(c.High, 2), holds})
 	}
 	table(w, rows)
 	fmt.Fprintln(w, "\nOver all regions, in percent of their CBF")

@@ -56,11 +56,15 @@ func summariseGroup(w io.Writer, res *pipeline.GroupResult) {
 	}
 	var measure crossover.Measure
 	var rows [][]string
+	shown, hidden := 0, 0
 	flush := func() {
 		if len(rows) > 1 {
 			table(w, rows)
 		}
-		rows = nil
+		if hidden > 0 {
+			fmt.Fprintf(w, "  and %d more regions, in effects.tsv\n", hidden)
+		}
+		rows, shown, hidden = nil, 0, 0
 	}
 	for _, m := range res.Models {
 		if !m.Primary {
@@ -73,25 +77,34 @@ func summariseGroup(w io.Writer, res *pipeline.GroupResult) {
 			if units == "1" {
 				units = "no unit"
 			}
-			fmt.Fprintf(w, "\n%s CBF, %s\n", measure, units)
-			rows = append(rows, []string{"  region", "contrast", "estimate", percentOf(res.Level) + " interval", "p", "adjusted", "equivalence", "BF01"})
+			fmt.Fprintf(w, "\n%s effect on %s CBF, %s\n", res.Challenge, measure, units)
+			rows = append(rows, []string{"  region", "contrast", "estimate", percentOf(res.Level) + " interval", "p", "adjusted", "evidence on attenuation", "p equiv.", "BF01"})
+		}
+		if shown++; shown > maxShown {
+			hidden++
+			continue
 		}
 		if m.Failed != "" {
 			rows = append(rows, []string{"  " + m.Region, m.Failed})
 			continue
 		}
 		for _, e := range m.Effects {
-			kind, _, _ := strings.Cut(e.Name, ":")
-			if kind != crossover.PhaseEffect && kind != crossover.Interaction {
+			kind, of, _ := strings.Cut(e.Name, ":")
+			label := "under " + of
+			switch kind {
+			case crossover.PhaseEffect:
+			case crossover.Interaction:
+				label = of + " − " + res.Treatments[0]
+			default:
 				continue
 			}
-			verdict, bf := "", ""
+			row := []string{"  " + m.Region, label, significant(e.Estimate), significant(e.Low) + " to " + significant(e.High), smallP(e.P), smallP(e.PAdjusted), "", "", ""}
 			for _, a := range m.Attenuation {
 				if a.Contrast == e.Name {
-					verdict, bf = a.Verdict, significant(a.BF01)
+					copy(row[6:], []string{evidence(a), smallP(a.P), significant(a.BF01)})
 				}
 			}
-			rows = append(rows, []string{"  " + m.Region, e.Label, significant(e.Estimate), significant(e.Low) + " to " + significant(e.High), smallP(e.P), smallP(e.PAdjusted), verdict, bf})
+			rows = append(rows, row)
 		}
 	}
 	flush()
@@ -102,6 +115,21 @@ func summariseGroup(w io.Writer, res *pipeline.GroupResult) {
 		fmt.Fprintln(w)
 	}
 	fmt.Fprintf(w, "\nReport:  %s\nEffects: %s\n", filepath.Join(res.Output, res.Report), filepath.Join(res.Output, "effects.tsv"))
+}
+
+// maxShown is how many primary regions the summary prints of each measure.
+const maxShown = 12
+
+// evidence says in two words what the tests of equivalence found; the report
+// says it in sentences.
+func evidence(a crossover.Attenuation) string {
+	switch {
+	case a.Equivalent:
+		return "equivalent"
+	case a.NotLessened:
+		return "not lessened"
+	}
+	return "not settled"
 }
 
 func percentOf(level float64) string { return fmt.Sprintf("%g %%", 100*level) }

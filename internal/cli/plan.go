@@ -28,10 +28,10 @@ Example:
 }
 
 type planInitCmd struct {
-	BIDSDir string `arg:"" name:"bids-dir" help:"Dataset the plan is for." placeholder:"BIDS_DIR"`
-	Out     string `default:"plan.toml" placeholder:"FILE" help:"Where to write the plan ('-': standard output); default ${default}."`
-	Regions string `placeholder:"FILE" help:"regions.tsv of the participant level: the plan then names its regions."`
-	Force   bool   `help:"Replace the file if it exists."`
+	BIDSDir     string `arg:"" name:"bids-dir" help:"Dataset the plan is for." placeholder:"BIDS_DIR"`
+	Out         string `default:"plan.toml" placeholder:"FILE" help:"Where to write the plan ('-': standard output); default ${default}."`
+	Derivatives string `type:"existingdir" placeholder:"DIR" help:"Folder of participant-level results: the plan then names their regions."`
+	Force       bool   `help:"Replace the file if it exists."`
 }
 
 func (planInitCmd) Help() string {
@@ -47,7 +47,7 @@ Example:
 
 // Run writes the plan and prints what it is made from.
 func (c *planInitCmd) Run(s streams) error {
-	draft, err := pipeline.DraftPlan(c.BIDSDir, c.Regions)
+	draft, err := pipeline.DraftPlan(c.BIDSDir, c.Derivatives)
 	if err != nil {
 		return err
 	}
@@ -67,15 +67,19 @@ func (c *planInitCmd) Run(s streams) error {
 			fmt.Fprintf(s.out, "Worked out: %s\n", line)
 		}
 	}
+	next := fmt.Sprintf("phasl plan check %s %s", c.Out, c.BIDSDir)
+	if c.Derivatives != "" {
+		next += " --derivatives " + c.Derivatives
+	}
 	printProblems(s.err, draft.Problems.Warnings())
 	if errs := draft.Problems.Errors(); len(errs) > 0 {
 		if c.Out != "-" {
-			fmt.Fprintf(s.out, "The plan is written; what follows must be mended, there or in the tables. Then: phasl plan check %s %s\n", c.Out, c.BIDSDir)
+			fmt.Fprintf(s.out, "The plan is written; what follows must be mended, there or in the tables. Then: %s\n", next)
 		}
 		return errs
 	}
 	if c.Out != "-" {
-		fmt.Fprintf(s.out, "Edit it, then: phasl plan check %s %s\n", c.Out, c.BIDSDir)
+		fmt.Fprintf(s.out, "Edit it, then: %s\n", next)
 	}
 	return nil
 }
@@ -96,8 +100,9 @@ func printList(w io.Writer, what string, list []string) {
 }
 
 type planCheckCmd struct {
-	Plan    string `arg:"" help:"Plan to check." placeholder:"PLAN"`
-	BIDSDir string `arg:"" optional:"" name:"bids-dir" help:"Dataset to check it with; without it, the plan alone is checked." placeholder:"BIDS_DIR"`
+	Plan        string `arg:"" help:"Plan to check." placeholder:"PLAN"`
+	BIDSDir     string `arg:"" optional:"" name:"bids-dir" help:"Dataset to check it with; without it, the plan alone is checked." placeholder:"BIDS_DIR"`
+	Derivatives string `type:"existingdir" placeholder:"DIR" help:"Folder of participant-level results: their scans and regions are checked too."`
 	jsonFlag
 }
 
@@ -114,7 +119,10 @@ Example:
 
 // Run checks the plan and prints what it does.
 func (c *planCheckCmd) Run(s streams) error {
-	res, err := pipeline.CheckPlan(c.Plan, c.BIDSDir)
+	if c.Derivatives != "" && c.BIDSDir == "" {
+		return usageError{"--derivatives needs BIDS_DIR, whose tables say what the scans are"}
+	}
+	res, err := pipeline.CheckPlan(c.Plan, c.BIDSDir, c.Derivatives)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"phasl/bids/bidstest"
+	"phasl/crossover/crossovertest"
 	"phasl/internal/cli"
 )
 
@@ -26,9 +27,10 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScript runs the scripts in testdata/script. They have two commands of
-// their own: "exits CODE PROGRAM ARGS…", and "dataset DIR", which writes a
-// sound BIDS dataset of a few voxels.
+// TestScript runs the scripts in testdata/script. They have three commands
+// of their own: "exits CODE PROGRAM ARGS…", and "dataset DIR", which writes a
+// sound BIDS dataset of a few voxels; "trial DIR [RESULTS]" writes a sound
+// crossover trial of eight people and its participant-level results.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -50,6 +52,12 @@ func TestScript(t *testing.T) {
 			},
 			"dataset": func(ts *testscript.TestScript, neg bool, args []string) {
 				ts.Check(bidstest.Base().Write(ts.MkAbs(args[0])))
+			},
+			"trial": func(ts *testscript.TestScript, neg bool, args []string) {
+				ts.Check(crossovertest.Base().Write(ts.MkAbs(args[0])))
+				if len(args) > 1 {
+					ts.Check(crossovertest.WriteRegions(ts.MkAbs(args[1])))
+				}
 			},
 		},
 	})

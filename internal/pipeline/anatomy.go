@@ -71,6 +71,7 @@ func readAnatomy(path, file string, s *space, set Settings, step func(string)) (
 
 	step("segment the T1w image")
 	tis, srep := tissue.Segment(t1, brain, tissue.SegmentOptions{Workers: set.Workers})
+	tis.Bias = nil // a whole head of memory that nobody asks for
 	a.tissues = tis
 	a.steps = append(a.steps, StepResult{Step: "tissue segmentation", OK: srep.Fallback == "" && srep.Converged,
 		Detail: join(append([]string{srep.Method, srep.Fallback}, srep.Notes...)),

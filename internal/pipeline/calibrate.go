@@ -10,6 +10,7 @@ import (
 type CalibrationCase struct {
 	Scenario crossover.Scenario
 	Formula  string // "": the plan's
+	Most     int    // trials at most, for models whose fits are slow; 0: no limit
 }
 
 // ResponseFormula is the default model with room for people to differ in the
@@ -20,27 +21,38 @@ const ResponseFormula = crossover.DefaultFormula + " + (1|subject:phase)"
 // docs/methods/crossover.md: variations of one scenario.
 func CalibrationCases(base crossover.Scenario) []CalibrationCase {
 	var out []CalibrationCase
-	add := func(name, formula string, change func(*crossover.Scenario)) {
+	add := func(name string, change func(*crossover.Scenario)) {
 		s := base
 		s.Name = name
 		change(&s)
-		out = append(out, CalibrationCase{s, formula})
+		out = append(out, CalibrationCase{Scenario: s})
 	}
 	type sc = *crossover.Scenario
-	add("as planned", "", func(sc) {})
-	add("10 % of sessions, 5 % of scans missing", "", func(s sc) { s.MissingSessions, s.MissingScans = 0.10, 0.05 })
-	add("30 % of sessions missing", "", func(s sc) { s.MissingSessions = 0.30 })
-	add("12 people", "", func(s sc) { s.Subjects = 12 })
-	add("8 people", "", func(s sc) { s.Subjects = 8 })
-	add("8 people, 10 % of sessions missing", "", func(s sc) { s.Subjects, s.MissingSessions = 8, 0.10 })
-	add("no session variance", "", func(s sc) { s.SessionSD = 0 })
-	add("no session variance, 8 people", "", func(s sc) { s.SessionSD, s.Subjects = 0, 8 })
-	add("no subject variance", "", func(s sc) { s.SubjectSD = 0 })
-	add("carry-over on CBF", "", func(s sc) { s.CarryOver = 4 })
-	add("carry-over on the phase effect", "", func(s sc) { s.CarryOverPhase = -3 })
-	add("people differ in the phase effect", "", func(s sc) { s.ResponseSD = 3 })
-	add("the same, modelled by (1|subject:phase)", ResponseFormula, func(s sc) { s.ResponseSD = 3 })
+	add("as planned", func(sc) {})
+	add("10 % of sessions, 5 % of scans missing", func(s sc) { s.MissingSessions, s.MissingScans = 0.10, 0.05 })
+	add("30 % of sessions missing", func(s sc) { s.MissingSessions = 0.30 })
+	add("12 people", func(s sc) { s.Subjects = 12 })
+	add("8 people", func(s sc) { s.Subjects = 8 })
+	add("8 people, 10 % of sessions missing", func(s sc) { s.Subjects, s.MissingSessions = 8, 0.10 })
+	add("no session variance", func(s sc) { s.SessionSD = 0 })
+	add("no session variance, 8 people", func(s sc) { s.SessionSD, s.Subjects = 0, 8 })
+	add("no subject variance", func(s sc) { s.SubjectSD = 0 })
+	add("carry-over on CBF", func(s sc) { s.CarryOver = 4 })
+	add("carry-over on the phase effect", func(s sc) { s.CarryOverPhase = -3 })
+	add("people differ in the phase effect", func(s sc) { s.ResponseSD = 3 })
+	add("the same, modelled by (1|subject:phase)", func(s sc) { s.ResponseSD = 3 })
+	crossed := &out[len(out)-1]
+	crossed.Formula, crossed.Most = ResponseFormula, 2000
 	return out
+}
+
+// CalibrationPlan reads the plan of which model, margin and prior are tried.
+func CalibrationPlan(path string) (*crossover.Plan, error) {
+	p, l := readPlan(path)
+	if err := l.Err(); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // Calibrate simulates and analyses each case in turn. progress, which may be
@@ -48,6 +60,9 @@ func CalibrationCases(base crossover.Scenario) []CalibrationCase {
 func Calibrate(ctx context.Context, cases []CalibrationCase, opt crossover.CalibrationOptions, progress func(Event)) ([]*crossover.Calibration, error) {
 	if opt.Plan == nil {
 		opt.Plan = crossover.DefaultPlan()
+	}
+	if opt.Trials == 0 {
+		opt.Trials = 10_000
 	}
 	var out []*crossover.Calibration
 	for i, c := range cases {
@@ -59,6 +74,9 @@ func Calibrate(ctx context.Context, cases []CalibrationCase, opt crossover.Calib
 			plan.Model.Formula = c.Formula
 		}
 		o.Plan = &plan
+		if c.Most > 0 {
+			o.Trials = min(o.Trials, c.Most)
+		}
 		type answer struct {
 			c   *crossover.Calibration
 			err error

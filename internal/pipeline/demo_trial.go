@@ -2,18 +2,17 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"io"
 	"math"
-	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
 	"phasl/bids"
 	"phasl/crossover"
 	"phasl/diag"
+	"phasl/internal/atomicfile"
 	"phasl/phantom"
 )
 
@@ -79,39 +78,6 @@ type DemoTrialError struct {
 	SD     Number `json:"sd_percent"`   // its standard deviation
 }
 
-// demoMark is a file in a folder of simulated data that says what it holds.
-// Names that begin with a dot are no part of a BIDS dataset.
-const demoMark = ".phasl-demo.json"
-
-// claimFolder makes raw a folder of simulated data of the given description.
-// What another demonstration left there is removed with its results; what is
-// no demonstration is left alone, and that is a fault.
-func claimFolder(raw, out string, what any) error {
-	want, err := json.MarshalIndent(what, "", "  ")
-	if err != nil {
-		return err
-	}
-	mark := filepath.Join(raw, demoMark)
-	got, err := os.ReadFile(mark)
-	switch {
-	case err == nil && string(got) == string(want)+"\n":
-		return nil
-	case err == nil:
-		for _, dir := range []string{raw, out} {
-			if err := os.RemoveAll(dir); err != nil {
-				return fmt.Errorf("remove the data of another demonstration: %w", err)
-			}
-		}
-	case !os.IsNotExist(err):
-		return err
-	default:
-		if entries, err := os.ReadDir(raw); err == nil && len(entries) > 0 {
-			return diag.List{{File: raw, Found: "the folder holds data that no demonstration put there", Fix: "choose another folder, or remove it"}}
-		}
-	}
-	return bids.WriteJSON(mark, json.RawMessage(want))
-}
-
 // shares of the whole work, for the progress: simulation, participant level
 // and group level.
 const (
@@ -119,7 +85,7 @@ const (
 	demoProcessed = 0.9
 )
 
-// DemoTrial simulates a whole trial, from raw scans by the trial's protocol at
+// DemoTrial simulates a whole trial with [Simulate], from raw scans by the trial's protocol at
 // reduced resolution, analyses it by the default plan, and compares. Started
 // again with the same options it carries on where it was stopped.
 //
@@ -128,34 +94,21 @@ const (
 // around it, so that found differs from planted by chance as well: the
 // interval says by how much.
 func DemoTrial(ctx context.Context, c DemoTrialConfig) (*DemoTrialResult, error) {
-	trial, l := phantom.NewTrial(phantom.TrialOptions{Subjects: c.Subjects, Seed: c.Seed})
-	if l.Err() != nil {
-		return nil, l
-	}
 	scans := phantom.ReducedScans()
-	if c.Voxel > 0 {
-		scans.Voxel = c.Voxel
-	}
 	if c.Full {
 		scans = phantom.TrialScans{}
 	}
-	scans.Kinetic = c.Physics == phantom.FullKinetic
+	if c.Voxel > 0 {
+		scans.Voxel, scans.T1w = c.Voxel, c.Voxel/2
+	}
+	scans.Kinetic, scans.Workers = c.Physics == phantom.FullKinetic, c.Workers
 	raw, out := filepath.Join(c.Dir, "raw"), filepath.Join(c.Dir, "derivatives")
-	program, err := executable() // another program may simulate otherwise
+	trial, err := Simulate(ctx, SimulateConfig{Dir: raw, Trial: phantom.TrialOptions{Subjects: c.Subjects, Seed: c.Seed}, Scans: scans, Version: c.Version,
+		Progress: c.stretch(0, demoSimulated)})
 	if err != nil {
 		return nil, err
 	}
-	if err := claimFolder(raw, out, map[string]any{"Trial": trial.Options, "Images": scans, "Program": program}); err != nil {
-		return nil, err
-	}
-	scans.Workers = c.Workers
-	if err := c.simulate(ctx, trial, scans, raw); err != nil {
-		return nil, err
-	}
-	standard := Standard{
-		Template: filepath.Join(c.Dir, "template", "tpl-phasl_res-02_T1w.nii.gz"),
-		Atlas:    filepath.Join(c.Dir, "template", "tpl-phasl_atlas-phasl_res-02_dseg.nii.gz"), MinCoverage: 0.5,
-	}
+	standard := Standard{Template: trial.Template, Atlas: trial.Atlas, MinCoverage: 0.5}
 	run, err := Run(ctx, Config{
 		BIDSDir: raw, OutDir: out, Settings: Settings{Model: "auto", Seed: 1, Workers: c.Workers}, Standard: standard, Version: c.Version,
 		Progress: c.stretch(demoSimulated, demoProcessed),
@@ -163,19 +116,46 @@ func DemoTrial(ctx context.Context, c DemoTrialConfig) (*DemoTrialResult, error)
 	if err != nil {
 		return nil, err
 	}
-	group, err := RunGroup(ctx, GroupConfig{BIDSDir: raw, OutDir: out, Standard: standard, Workers: c.Workers, Version: c.Version,
+	plan := filepath.Join(c.Dir, "plan.toml")
+	if err := writeDemoPlan(plan, trial); err != nil {
+		return nil, err
+	}
+	group, err := RunGroup(ctx, GroupConfig{BIDSDir: raw, OutDir: out, Plan: plan, Standard: standard, Workers: c.Workers, Version: c.Version,
 		Progress: c.stretch(demoProcessed, 1), Warn: c.Warn})
 	if err != nil {
 		return nil, err
 	}
-	res := &DemoTrialResult{Dataset: raw, Output: out, Report: filepath.Join(out, group.Report), Physics: c.Physics.String(), Subjects: len(trial.People), Treatments: group.Treatments}
-	for _, p := range run.Participants {
-		res.Scans += len(p.Scans)
-	}
-	if err := res.compare(filepath.Join(raw, "derivatives", "truth"), group, run); err != nil {
+	res := &DemoTrialResult{Dataset: raw, Output: out, Report: filepath.Join(out, group.Report), Physics: c.Physics.String(), Subjects: trial.Subjects, Scans: trial.Scans, Treatments: group.Treatments}
+	if err := res.compare(trial.Truth, group, run); err != nil {
 		return nil, fmt.Errorf("compare with the truth: %w", err)
 	}
 	return res, nil
+}
+
+// writeDemoPlan writes the plan of the demonstration: the defaults, with what the
+// trial is about spelt out.
+func writeDemoPlan(path string, t *SimulateResult) error {
+	quoted := func(list []string) string {
+		out := make([]string, len(list))
+		for i, s := range list {
+			out[i] = strconv.Quote(s)
+		}
+		return "[" + strings.Join(out, ", ") + "]"
+	}
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, `# What is not said here has its default: see 'phasl plan init'.
+title = "Simulated trial of ketamine after %[1]s"
+
+[trial]
+treatments = %[2]s
+phases = %[3]s
+challenge = "ketamine"
+
+[regions]
+primary = ["sgACC", "pgACC", "dACC"]
+`, strings.Join(t.Treatments, " or "), quoted(t.Treatments), quoted(t.Phases))
+		return err
+	})
 }
 
 // stretch passes on the progress of a part of the work, from one share of the
@@ -187,44 +167,6 @@ func (c *DemoTrialConfig) stretch(from, to float64) func(Event) {
 			c.Progress(e)
 		}
 	}
-}
-
-// simulate writes the raw dataset and the template, one person at a time, but
-// for the people whose files are all there.
-func (c *DemoTrialConfig) simulate(ctx context.Context, trial *phantom.Trial, scans phantom.TrialScans, raw string) error {
-	n := len(trial.People)
-	tick := c.stretch(0, demoSimulated)
-	tick(Event{Unit: "template", Step: "draw it", Total: n})
-	template := filepath.Join(c.Dir, "template")
-	if _, err := os.Stat(filepath.Join(raw, "derivatives", "truth", "effects.tsv")); err == nil {
-		return nil // written last
-	}
-	if err := phantom.NewTemplate(c.Workers).Write(template, c.Workers); err != nil {
-		return err
-	}
-	if err := trial.WriteRoot(raw, "scan"); err != nil {
-		return err
-	}
-	blends := make([]*phantom.Blend, n)
-	for i := range trial.People {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		tick(Event{Unit: "sub-" + trial.People[i].Label, Step: "simulate the raw scans", Done: i, Total: n})
-		if slices.ContainsFunc(trial.PersonFiles(i), func(name string) bool {
-			_, err := os.Stat(filepath.Join(raw, filepath.FromSlash(name)))
-			return err != nil
-		}) {
-			p := trial.Person(i, scans)
-			if err := phantom.WritePerson(raw, p, c.Workers); err != nil {
-				return err
-			}
-			blends[i] = p.Blend
-		} else {
-			blends[i] = trial.Blend(i, scans)
-		}
-	}
-	return trial.WriteTruth(raw, blends)
 }
 
 // compare sets the results beside the tables of the truth.

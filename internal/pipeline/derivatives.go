@@ -17,6 +17,7 @@ import (
 	"phasl/crossover"
 	"phasl/diag"
 	"phasl/nifti"
+	"phasl/report"
 	"phasl/voxel"
 )
 
@@ -52,8 +53,8 @@ type derived struct {
 	values  []crossover.Value // of every region
 	units   string            // of CBF
 	quality QualityResult
-	flags   []asl.Flag
-	judged  bool // quality is known
+	judged  bool         // quality is known
+	methods *report.Info // how it was acquired and processed; nil if that is not known
 }
 
 // A source is a folder of participant-level results.
@@ -283,7 +284,7 @@ func (s *source) readQuality(sc *derived, name string, l *diag.List) {
 	b, err := os.ReadFile(s.at(name))
 	var q struct {
 		Quality QualityResult `json:"quality"`
-		Flags   []asl.Flag    `json:"flags"`
+		Methods *report.Info  `json:"methods"`
 	}
 	if err == nil {
 		err = json.Unmarshal(b, &q)
@@ -292,7 +293,7 @@ func (s *source) readQuality(sc *derived, name string, l *diag.List) {
 		l.Errorf(s.at(name), "", "run the participant level again for this person", "the quality file cannot be read: %v", err)
 		return
 	}
-	sc.quality, sc.flags, sc.judged = q.Quality, q.Flags, true
+	sc.quality, sc.methods, sc.judged = q.Quality, q.Methods, true
 	s.inputs = append(s.inputs, name)
 }
 

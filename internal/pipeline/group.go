@@ -334,6 +334,11 @@ func (g *group) analyse() error {
 		return g.l.Err()
 	}
 	g.res = res
+	// Results do not hold where the plan lay on this machine.
+	res.Plan.File = filepath.Base(g.c.Plan)
+	if g.c.Plan == "" {
+		res.Plan.File = ""
+	}
 	if n := len(g.c.Participants); n > 0 {
 		labels := slices.Sorted(slices.Values(g.c.Participants))
 		res.Deviations = append(res.Deviations, fmt.Sprintf("Only %s analysed, as asked for on the command line: sub-%s.",

@@ -124,11 +124,12 @@ func hashFile(path string) (string, error) {
 
 // A keyer digests everything that can change a participant's numbers.
 type keyer struct {
-	h   hash.Hash
-	err error
+	h     hash.Hash
+	files map[string]string // digests of files seen, by path: one T1w image serves many scans
+	err   error
 }
 
-func newKeyer() *keyer { return &keyer{h: sha256.New()} }
+func newKeyer() *keyer { return &keyer{h: sha256.New(), files: map[string]string{}} }
 
 // text adds a named value.
 func (k *keyer) text(name, value string) {
@@ -141,9 +142,13 @@ func (k *keyer) file(name, path string) {
 		k.text(name, "")
 		return
 	}
-	sum, err := hashFile(path)
-	if err != nil && k.err == nil {
-		k.err = err
+	sum, ok := k.files[path]
+	if !ok {
+		var err error
+		if sum, err = hashFile(path); err != nil && k.err == nil {
+			k.err = err
+		}
+		k.files[path] = sum
 	}
 	k.text(name, sum)
 }
@@ -178,4 +183,85 @@ func sweep(dir string, since time.Time) error {
 		}
 		return nil
 	})
+}
+
+// how digests all that can change numbers except the participant's own data:
+// settings, template, atlas, and the program itself.
+func (c *Config) how() (string, error) {
+	k := newKeyer()
+	exe, err := executable()
+	if err != nil {
+		return "", err
+	}
+	k.text("program", exe)
+	set := c.Settings
+	set.Workers = 0
+	b, err := json.Marshal(set)
+	if err != nil {
+		return "", err
+	}
+	k.text("settings", string(b))
+	std := c.Standard
+	std.Template, std.TemplateMask, std.Atlas, std.Labels = "", "", "", ""
+	if b, err = json.Marshal(std); err != nil {
+		return "", err
+	}
+	k.text("standard", string(b))
+	for _, f := range [][2]string{{"template", c.Template}, {"mask", c.TemplateMask}, {"atlas", c.Atlas}, {"labels", c.Labels}} {
+		k.file(f[0], f[1])
+		k.text(f[0]+" name", filepath.Base(f[1]))
+	}
+	return k.sum()
+}
+
+// placeRecords chooses the folder of the records. One work folder may serve
+// many datasets and outputs, so each pair has its own place in it.
+func (c *Config) placeRecords() error {
+	if c.WorkDir == "" {
+		c.WorkDir = filepath.Join(c.OutDir, ".phasl")
+		return nil
+	}
+	k := newKeyer()
+	for _, dir := range []string{c.BIDSDir, c.OutDir} {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return err
+		}
+		k.text("folder", abs)
+	}
+	sum, err := k.sum()
+	c.WorkDir = filepath.Join(c.WorkDir, sum[:16])
+	return err
+}
+
+// key digests everything that can change a participant's numbers.
+func (w *worker) key() (string, error) {
+	k := newKeyer()
+	k.text("how", w.how)
+	for _, sc := range w.scans {
+		k.text("scan", sc.Path)
+		k.file("image", sc.AbsPath)
+		meta, err := json.Marshal(sc.Sidecar.Fields)
+		if err != nil {
+			return "", err
+		}
+		k.text("sidecar", string(meta))
+		k.text("context", fmt.Sprint(sc.Context))
+		row, err := json.Marshal(sc.ScansRow)
+		if err != nil {
+			return "", err
+		}
+		k.text("row", string(row))
+		if sc.M0 != nil {
+			k.file("m0", sc.M0.AbsPath)
+			if meta, err = json.Marshal(sc.M0.Sidecar.Fields); err != nil {
+				return "", err
+			}
+			k.text("m0 sidecar", string(meta))
+		}
+		for _, t := range sc.T1w {
+			k.file("T1w", w.ds.Abs(t))
+		}
+	}
+	return k.sum()
 }

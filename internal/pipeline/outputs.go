@@ -177,7 +177,8 @@ func (w *worker) writeScan(s *scan) error {
 	}, "desc", "confounds")
 	k.w.outputs = append(k.w.outputs, path.Join(k.dir, bids.Name(k.entities.With("desc", "confounds"), "timeseries", ".json")))
 	o.Files["quality"] = k.file("quality", ".json", func(p string) error {
-		return bids.WriteJSON(p, map[string]any{"quality": o.Quality, "units": qualityUnits(r.Units), "tissue_source": o.TissueSource, "flags": o.Flags, "steps": o.Steps})
+		return bids.WriteJSON(p, map[string]any{"quality": o.Quality, "units": qualityUnits(r.Units), "tissue_source": o.TissueSource, "flags": o.Flags, "steps": o.Steps,
+			"methods": methodsRecord(s.methodsInfo())})
 	})
 	return k.err
 }

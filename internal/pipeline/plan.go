@@ -39,18 +39,34 @@ func readPlan(path string) (*crossover.Plan, diag.List) {
 }
 
 // planTrial opens the dataset and finds the place of every scan under the
-// plan. The trial is nil only if the dataset cannot be opened.
-func planTrial(p *crossover.Plan, bidsDir string) (*crossover.Trial, diag.List) {
+// plan. The scans are those of the dataset and, if derivatives is not "", of
+// that folder of participant-level results, whose regions it returns. The
+// trial is nil only if dataset or results cannot be opened.
+func planTrial(p *crossover.Plan, bidsDir, derivatives string) (*crossover.Trial, []string, diag.List) {
 	ds, opened := bids.Open(bidsDir)
 	if ds == nil {
-		return nil, opened
+		return nil, nil, opened
 	}
 	l := tableFaults(opened)
-	var acquired []crossover.Acquired
-	if len(ds.ASLScans()) == 0 {
-		acquired = acquiredScans(ds, &l) // images may be kept elsewhere: the tables know them
-	} else {
-		for _, x := range opened { // then every row ought to have its image
+	var acquired []crossover.Acquired // nil: the images of the dataset
+	var regions []string
+	switch {
+	case derivatives != "":
+		c := &GroupConfig{BIDSDir: bidsDir, Derivatives: derivatives}
+		src, err := openSource(c, &l)
+		if src == nil || err != nil {
+			if list, ok := errors.AsType[diag.List](err); ok {
+				l.Add(list...)
+			} else if err != nil {
+				l.Add(&diag.Problem{File: derivatives, Found: err.Error(), Fix: "check the folder", Err: err})
+			}
+			return nil, nil, l
+		}
+		acquired, regions = src.join(c, acquiredScans(ds, &l)), src.regions
+	case len(ds.ASLScans()) == 0:
+		acquired = acquiredScans(ds, &l) // the images may be kept elsewhere: the tables know them
+	default:
+		for _, x := range opened { // every row ought to have its image
 			if strings.HasSuffix(x.File, "_scans.tsv") && x.Field == "filename" {
 				l.Add(x)
 			}
@@ -62,8 +78,11 @@ func planTrial(p *crossover.Plan, bidsDir string) (*crossover.Trial, diag.List) 
 			l.Add(x)
 		}
 	}
+	if len(tr.Scans) == 0 && derivatives == "" {
+		l.Warnf(bidsDir, "", "give the participant-level results with --derivatives", "scans that only results know are not seen")
+	}
 	l.Sort()
-	return tr, l
+	return tr, regions, l
 }
 
 // A PlanDraft is a plan written from what a dataset holds.
@@ -73,31 +92,14 @@ type PlanDraft struct {
 	Problems diag.List // of the tables: what must be mended before the analysis
 }
 
-// DraftPlan writes a commented plan for a dataset. regionsFile is a
-// regions.tsv of the participant level, whose regions it names; it may be "".
-// The error is for a dataset or table that cannot be read; faults of the
-// tables are in the draft, which leaves to the user what they do not tell.
-func DraftPlan(bidsDir, regionsFile string) (*PlanDraft, error) {
-	tr, l := planTrial(crossover.DefaultPlan(), bidsDir)
+// DraftPlan writes a commented plan for a dataset and, unless derivatives is
+// "", the participant-level results there, whose regions it names. The error
+// is for what cannot be read; faults of the tables are in the draft, which
+// leaves to the user what they do not tell.
+func DraftPlan(bidsDir, derivatives string) (*PlanDraft, error) {
+	tr, regions, l := planTrial(crossover.DefaultPlan(), bidsDir, derivatives)
 	if tr == nil {
 		return nil, l
-	}
-	var regions []string
-	if regionsFile != "" {
-		t, rl := bids.ReadTable(regionsFile)
-		if rl.Err() != nil {
-			return nil, rl
-		}
-		if t.Column("region") < 0 {
-			return nil, diag.List{{File: regionsFile, Field: "region", Found: "there is no such column", Fix: "give the regions.tsv of 'phasl run … participant'"}}
-		}
-		seen := map[string]bool{}
-		for i := range t.Rows {
-			if r, ok := t.Cell(i, "region"); ok && !seen[r] {
-				seen[r] = true
-				regions = append(regions, r)
-			}
-		}
 	}
 	return &PlanDraft{Text: crossover.PlanTemplate(tr, regions), Trial: tr, Problems: l}, nil
 }
@@ -132,9 +134,10 @@ type PlanCheckTrial struct {
 }
 
 // CheckPlan says what will be done under a plan, with a dataset if bidsDir is
+// not "", and with the participant-level results in derivatives if that is
 // not "". Faults of the plan are an error; those of the tables are in the
 // result, so that what could be found is shown beside them.
-func CheckPlan(planFile, bidsDir string) (*PlanCheck, error) {
+func CheckPlan(planFile, bidsDir, derivatives string) (*PlanCheck, error) {
 	p, l := readPlan(planFile)
 	if p == nil || l.Err() != nil {
 		return nil, l
@@ -143,10 +146,12 @@ func CheckPlan(planFile, bidsDir string) (*PlanCheck, error) {
 	var tr *crossover.Trial
 	if bidsDir != "" {
 		var tl diag.List
-		tr, tl = planTrial(p, bidsDir)
+		var regions []string
+		tr, regions, tl = planTrial(p, bidsDir, derivatives)
 		if tr == nil {
 			return nil, tl
 		}
+		checkRegions(p, regions, &tl)
 		out.Problems = append(out.Problems, tl...)
 		out.Trial = &PlanCheckTrial{Treatments: orEmpty(tr.Treatments), Phases: orEmpty(tr.Phases), Sequences: orEmpty(tr.Sequences),
 			Design: tr.Design(), Flow: tr.Flow(), Inferred: orEmpty(tr.Inferred)}
@@ -156,6 +161,21 @@ func CheckPlan(planFile, bidsDir string) (*PlanCheck, error) {
 	}
 	out.Plan = crossover.PlanSummary{File: planFile, SHA256: p.SHA256(), Words: p.Words(tr)}
 	return out, nil
+}
+
+// checkRegions reports primary regions that the results do not have. regions
+// is empty if they are not known.
+func checkRegions(p *crossover.Plan, regions []string, l *diag.List) {
+	for _, name := range p.Regions.Primary {
+		if len(regions) == 0 || slices.Contains(regions, name) {
+			continue
+		}
+		fix := "remove it, or have it measured (--region at the participant level)"
+		if near, ok := diag.Nearest(name, regions); ok {
+			fix = "write " + near
+		}
+		l.Errorf(p.File, "regions.primary", fix, "the results have no region %q", name)
+	}
 }
 
 // orEmpty makes JSON write [] for a list that is not there.

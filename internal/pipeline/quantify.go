@@ -22,7 +22,7 @@ func Quantify(ctx context.Context, path string, c Config) (*ScanResult, error) {
 		return nil, err
 	}
 	c.prepare(&l)
-	found := check(ds, in, c.overrides)
+	found := check(ds, in, c.overrides, newShapes())
 	l.Add(found...)
 	if l.Err() != nil {
 		return nil, l

@@ -2,9 +2,7 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -17,7 +15,6 @@ import (
 	"phasl/bids"
 	"phasl/diag"
 	"phasl/internal/atomicfile"
-	"phasl/nifti"
 )
 
 // Run processes the participants that c asks for and writes their derivatives,
@@ -47,9 +44,12 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 	l.Add(asked...)
 	found := map[string]diag.List{} // warnings about single scans, for their reports
 	res := &RunResult{Output: c.OutDir, Kept: []string{}, Failed: []FailedScan{}}
-	for i := range people {
+	sizes := newShapes()
+	for i, lists := range checkAll(ds, people, &c, sizes) {
+		n := -1
 		people[i].scans = slices.DeleteFunc(people[i].scans, func(sc *bids.Scan) bool {
-			pl := check(ds, sc, c.overrides)
+			n++
+			pl := lists[n]
 			for _, p := range pl {
 				if !slices.ContainsFunc(l, func(q *diag.Problem) bool {
 					return q.File == p.File && q.Field == p.Field && q.Found == p.Found
@@ -87,30 +87,21 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 		res.Space = sp.name
 	}
 
-	total := 0
-	for _, p := range people {
-		total += len(p.scans)
-	}
-	tick := ticker{fn: c.Progress, total: total}
 	valid := map[string]bool{} // records that this run wrote or found to hold
-	for _, p := range people {
-		if len(p.scans) == 0 {
+	for i, got := range processAll(ctx, &c, people, worker{ds: ds, space: sp, found: found, how: how}, sizes, started) {
+		switch list, faulty := errors.AsType[diag.List](got.err); {
+		case len(people[i].scans) == 0:
 			continue
-		}
-		w := &worker{ctx: ctx, c: &c, ds: ds, space: sp, label: p.label, scans: p.scans, found: found, how: how, tick: &tick}
-		kept, err := w.participant(started)
-		switch list, faulty := errors.AsType[diag.List](err); {
-		case err == nil && kept:
-			res.Kept = append(res.Kept, p.label)
+		case got.err == nil && got.kept:
+			res.Kept = append(res.Kept, people[i].label)
 		case faulty && c.SkipFaulty:
-			res.Failed = append(res.Failed, FailedScan{Unit: "sub-" + p.label, Problems: list})
-		case err != nil:
-			return nil, err
+			res.Failed = append(res.Failed, FailedScan{Unit: "sub-" + people[i].label, Problems: list})
+		case got.err != nil:
+			return nil, got.err
 		}
-		if err == nil {
-			valid[w.record()] = true
+		if got.err == nil {
+			valid[got.record] = true
 		}
-		tick.done += len(p.scans)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -198,21 +189,6 @@ func selectScans(ds *bids.Dataset, c *Config) ([]person, diag.List) {
 	return people, l
 }
 
-// check returns the problems of one scan and of the images that go with it.
-func check(ds *bids.Dataset, sc *bids.Scan, overrides map[string]string) diag.List {
-	l := bids.CheckScan(ds, sc, bids.ValidateOptions{Shape: shape, Overrides: overrides})
-	for _, t1w := range sc.T1w[:min(1, len(sc.T1w))] {
-		if _, err := shape(ds.Abs(t1w)); err != nil {
-			if bad, ok := errors.AsType[diag.List](err); ok {
-				l.Add(bad...)
-			} else {
-				l.Errorf(t1w, "", "replace the file", "%v", err)
-			}
-		}
-	}
-	return l
-}
-
 // prepare takes the user's settings apart, checks their names, and finds the
 // files that belong to those given.
 func (c *Config) prepare(l *diag.List) {
@@ -253,33 +229,6 @@ func (c *Config) writable() error {
 		return diag.List{{File: c.OutDir, Found: "the output folder cannot be written to: " + err.Error(), Fix: "choose a folder you may write to, or mend its permissions", Err: err}}
 	}
 	return os.Remove(probe)
-}
-
-// maxVolumes bounds the length of a series: pairing needs memory that grows
-// with its square.
-const maxVolumes = 5000
-
-// shape tells the size of an image, for [bids.Validate]. It reads the file to
-// its end, so that one that was cut off or damaged is found now and not in the
-// middle of a run.
-func shape(path string) ([4]int, error) {
-	r, err := nifti.Open(path)
-	if err != nil {
-		return [4]int{}, err
-	}
-	defer r.Close()
-	for err == nil {
-		err = r.Next(nil)
-	}
-	if err != io.EOF {
-		return [4]int{}, err
-	}
-	h := r.Header
-	if n := h.Volumes(); n > maxVolumes {
-		return [4]int{}, diag.List{{File: path, Field: "dim", Found: fmt.Sprintf("%d volumes; an ASL series has at most %d here", n, maxVolumes), Fix: "check that this is an ASL series"}}
-	}
-	g := h.Grid()
-	return [4]int{g.Dim[0], g.Dim[1], g.Dim[2], h.Volumes()}, nil
 }
 
 // parseOverrides splits "FIELD=VALUE".
@@ -334,99 +283,6 @@ func Validate(dir string, overrides []string) (*ValidateResult, error) {
 	}
 	return &ValidateResult{Dataset: dir, Participants: len(ds.Subjects()), Scans: len(ds.ASLScans()),
 		Problems: bids.Validate(ds, bids.ValidateOptions{Shape: shape, Overrides: set})}, nil
-}
-
-// A ticker passes progress on.
-type ticker struct {
-	fn          func(Event)
-	done, total int
-}
-
-func (t *ticker) step(unit, step string, share float64) {
-	if t.fn != nil {
-		t.fn(Event{Unit: unit, Step: step, Done: t.done, Total: t.total, StepsDone: share})
-	}
-}
-
-// how digests all that can change numbers except the participant's own data:
-// settings, template, atlas, and the program itself.
-func (c *Config) how() (string, error) {
-	k := newKeyer()
-	exe, err := executable()
-	if err != nil {
-		return "", err
-	}
-	k.text("program", exe)
-	set := c.Settings
-	set.Workers = 0
-	b, err := json.Marshal(set)
-	if err != nil {
-		return "", err
-	}
-	k.text("settings", string(b))
-	std := c.Standard
-	std.Template, std.TemplateMask, std.Atlas, std.Labels = "", "", "", ""
-	if b, err = json.Marshal(std); err != nil {
-		return "", err
-	}
-	k.text("standard", string(b))
-	for _, f := range [][2]string{{"template", c.Template}, {"mask", c.TemplateMask}, {"atlas", c.Atlas}, {"labels", c.Labels}} {
-		k.file(f[0], f[1])
-		k.text(f[0]+" name", filepath.Base(f[1]))
-	}
-	return k.sum()
-}
-
-// placeRecords chooses the folder of the records. One work folder may serve
-// many datasets and outputs, so each pair has its own place in it.
-func (c *Config) placeRecords() error {
-	if c.WorkDir == "" {
-		c.WorkDir = filepath.Join(c.OutDir, ".phasl")
-		return nil
-	}
-	k := newKeyer()
-	for _, dir := range []string{c.BIDSDir, c.OutDir} {
-		abs, err := filepath.Abs(dir)
-		if err != nil {
-			return err
-		}
-		k.text("folder", abs)
-	}
-	sum, err := k.sum()
-	c.WorkDir = filepath.Join(c.WorkDir, sum[:16])
-	return err
-}
-
-// key digests everything that can change a participant's numbers.
-func (w *worker) key() (string, error) {
-	k := newKeyer()
-	k.text("how", w.how)
-	for _, sc := range w.scans {
-		k.text("scan", sc.Path)
-		k.file("image", sc.AbsPath)
-		meta, err := json.Marshal(sc.Sidecar.Fields)
-		if err != nil {
-			return "", err
-		}
-		k.text("sidecar", string(meta))
-		k.text("context", fmt.Sprint(sc.Context))
-		row, err := json.Marshal(sc.ScansRow)
-		if err != nil {
-			return "", err
-		}
-		k.text("row", string(row))
-		if sc.M0 != nil {
-			k.file("m0", sc.M0.AbsPath)
-			if meta, err = json.Marshal(sc.M0.Sidecar.Fields); err != nil {
-				return "", err
-			}
-			k.text("m0 sidecar", string(meta))
-		}
-		for _, t := range sc.T1w {
-			k.file("T1w", w.ds.Abs(t))
-		}
-	}
-	return k.sum()
 }
 
 // sweepTop removes what killed writers of an earlier run left at the top of

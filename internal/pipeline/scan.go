@@ -67,7 +67,7 @@ type scan struct {
 // steps and leaves without values what depended on it.
 func (s *scan) process() error {
 	for _, do := range []func() error{
-		s.read, s.realign, s.readM0, s.findBrain, s.toT1w, s.toStandard, s.placeTissues, s.quantify, s.standardise,
+		s.read, s.realign, s.readM0, s.toT1w, s.findBrain, s.toStandard, s.placeTissues, s.quantify, s.standardise,
 	} {
 		if err := s.ctx.Err(); err != nil {
 			return err
@@ -309,14 +309,14 @@ func (s *scan) readM0() error {
 	return nil
 }
 
-// findBrain masks the brain from the scan alone; toT1w may improve on it.
+// findBrain masks the brain: from the scan, and from the T1w image if the scan
+// was registered to it, which tells brain from scalp better than the scan can.
 func (s *scan) findBrain() error {
 	s.step("find the brain in the scan")
-	s.maskWith(nil)
-	return nil
-}
-
-func (s *scan) maskWith(prior *voxel.Image) {
+	var prior *voxel.Image
+	if s.onAnatomy {
+		prior = voxel.Average(s.anatomy.brain.Image(), s.series.Grid, s.toAnatomy, 2, s.set.Workers)
+	}
 	look := s.look
 	if s.blind {
 		look = nil
@@ -326,13 +326,8 @@ func (s *scan) maskWith(prior *voxel.Image) {
 	st := brainStep("brain mask of the ASL scan", rep.Method, rep.Fallback, rep.Notes, rep.Volume)
 	st.Values["perfused"] = Number(rep.Perfused)
 	st.Values["missed"] = Number(rep.Missed)
-	for i := range s.steps {
-		if s.steps[i].Step == st.Step {
-			s.steps[i] = st
-			return
-		}
-	}
 	s.steps = append(s.steps, st)
+	return nil
 }
 
 // toT1w registers the scan to the T1w image, if there is one.
@@ -346,11 +341,6 @@ func (s *scan) toT1w() error {
 	distrust(&r)
 	s.toAnatomy, s.onAnatomy = r.Transform, r.OK()
 	s.steps = append(s.steps, registrationStep("ASL to T1w, rigid", r))
-	if !s.onAnatomy {
-		return nil
-	}
-	// The T1w's mask tells brain from scalp better than the scan can.
-	s.maskWith(voxel.Average(s.anatomy.brain.Image(), s.series.Grid, s.toAnatomy, 2, s.set.Workers))
 	return nil
 }
 

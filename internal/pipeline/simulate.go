@@ -238,10 +238,10 @@ func simulateScans(ctx context.Context, c SimulateConfig, t *phantom.Trial, res 
 	blends, errs, kept := make([]*phantom.Blend, len(t.People)), make([]error, len(t.People)), make([]bool, len(t.People))
 	var begun atomic.Int64
 	par.Do(atOnce, len(t.People), func(i int) {
+		tick("sub-"+t.People[i].Label, "simulate", int(begun.Add(1)))
 		if ctx.Err() != nil {
 			return
 		}
-		tick("sub-"+t.People[i].Label, "simulate", int(begun.Add(1)))
 		if kept[i] = whole(c.Dir, t.PersonFiles(i)); kept[i] {
 			blends[i] = t.Blend(i, scans)
 			return

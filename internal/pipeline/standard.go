@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"phasl/diag"
 	"phasl/nifti"
@@ -20,8 +21,10 @@ type space struct {
 	t1      *voxel.Image
 	brain   *voxel.Mask // on the template's grid
 	bare    bool        // the template shows the brain without the head
+	regions *regionSet  // nil without an atlas
+
+	once    sync.Once // makes tissues
 	tissues *tissue.Tissues
-	regions *regionSet // nil without an atlas
 }
 
 // loadSpace reads template, mask and atlas. It returns nil if no template is
@@ -130,11 +133,9 @@ func isBare(t1 *voxel.Image, brain *voxel.Mask) bool {
 }
 
 // segmented returns the tissue maps of the template itself, for scans without
-// a T1w image. They are made on first use.
+// a T1w image. They are made on first use. It is safe for concurrent use.
 func (s *space) segmented(workers int) *tissue.Tissues {
-	if s.tissues == nil {
-		s.tissues, _ = tissue.Segment(s.t1, s.brain, tissue.SegmentOptions{Workers: workers})
-	}
+	s.once.Do(func() { s.tissues, _ = tissue.Segment(s.t1, s.brain, tissue.SegmentOptions{Workers: workers}) })
 	return s.tissues
 }
 

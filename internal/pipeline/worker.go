@@ -24,14 +24,15 @@ type worker struct {
 	how   string               // see [Config.how]
 	tick  *ticker
 
-	outputs []string // relative to the output folder
+	outputs  []string // relative to the output folder
+	finished int      // scans counted as such
 }
 
 // participant processes the scans of one person, unless a valid record says
 // that an earlier run did.
 func (w *worker) participant(started time.Time) (kept bool, err error) {
 	unit := "sub-" + w.label
-	w.tick.step(unit, "check what is finished", 0)
+	w.tick.step(unit, "check what is finished")
 	key, err := w.key()
 	if err != nil {
 		return false, err
@@ -83,10 +84,9 @@ func (w *worker) work(started time.Time) (*ParticipantResult, error) {
 	res := ParticipantResult{Participant: w.label, Report: w.record() + ".html"}
 	anatomies := map[string]*anatomy{}
 	var done []pageScan
-	for i, in := range w.scans {
+	for _, in := range w.scans {
 		name := scanLabel(in)
-		share := func() float64 { return float64(i) / float64(len(w.scans)) }
-		step := func(what string) { w.tick.step(name, what, share()) }
+		step := func(what string) { w.tick.step(name, what) }
 		if err := w.ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -104,6 +104,8 @@ func (w *worker) work(started time.Time) (*ParticipantResult, error) {
 		}
 		res.Scans = append(res.Scans, s.outcome)
 		done = append(done, s.forReport())
+		w.tick.finish(1)
+		w.finished++
 	}
 	for _, in := range w.scans { // in the order of the scans
 		if len(in.T1w) == 0 {
@@ -117,7 +119,7 @@ func (w *worker) work(started time.Time) (*ParticipantResult, error) {
 			res.Anatomy = append(res.Anatomy, a.steps...)
 		}
 	}
-	w.tick.step(unit, "write the report", 1)
+	w.tick.step(unit, "write the report")
 	if err := w.writeReport(&res, done, anatomies); err != nil {
 		return nil, err
 	}
