@@ -127,28 +127,21 @@ func (r *Result) nothing() bool {
 // standard error, from the scatter of pairs; +Inf with the sign of the mean
 // where there is no scatter to tell it.
 func (r *Result) significance(grey []int) float64 {
-	w := make([]float32, r.CBF.Len())
 	img := r.CBF.Data
-	if len(grey) == 0 {
-		for n, v := range img {
-			if finite(float64(v)) {
-				w[n] = 1
-			}
-		}
-	}
-	for _, n := range grey {
-		w[n] = 1
-	}
 	at := grey
 	if len(at) == 0 {
-		for n := range w {
-			if w[n] > 0 {
+		for n, v := range img {
+			if finite(float64(v)) {
 				at = append(at, n)
 			}
 		}
 	}
 	mean, _ := stats(img, at)
-	se := r.RegionSE(w)
+	voxels := make([]int32, len(at))
+	for i, n := range at {
+		voxels[i] = int32(n)
+	}
+	se := r.RegionSE(voxels, nil)
 	if !(se > 0) {
 		return math.Inf(int(math.Copysign(1, mean)))
 	}

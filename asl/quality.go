@@ -1,7 +1,6 @@
 package asl
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -19,29 +18,6 @@ type Quality struct {
 	NegativeFraction float64 // share of grey-matter voxels with negative CBF
 	QEI              float64 // quality evaluation index, 0 to 1 (see [QEI])
 	FDMean, FDMax    float64 // framewise displacement [mm], set by whoever estimated motion
-}
-
-// MarshalJSON writes the measures under their names in the result of
-// "phasl quantify --json", NaN as null.
-func (q Quality) MarshalJSON() ([]byte, error) {
-	number := func(v float64) *float64 {
-		if !finite(v) {
-			return nil
-		}
-		return &v
-	}
-	return json.Marshal(struct {
-		Grey   *float64 `json:"gm_cbf"`
-		White  *float64 `json:"wm_cbf"`
-		Ratio  *float64 `json:"gm_wm_ratio"`
-		CoV    *float64 `json:"scov"`
-		TSNR   *float64 `json:"tsnr"`
-		Neg    *float64 `json:"negative_gm_fraction"`
-		QEI    *float64 `json:"qei"`
-		FDMean *float64 `json:"fd_mean"`
-		FDMax  *float64 `json:"fd_max"`
-	}{number(q.GreyCBF), number(q.WhiteCBF), number(q.Ratio), number(q.SpatialCoV), number(q.TSNR),
-		number(q.NegativeFraction), number(q.QEI), number(q.FDMean), number(q.FDMax)})
 }
 
 // A Flag is something implausible about a result and what to look at.

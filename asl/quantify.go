@@ -258,22 +258,31 @@ func usedVolumes(p *Protocol, pairs []Pair, m0 M0Info) Volumes {
 	return out
 }
 
-// RegionSE returns the standard error of the mean CBF over voxels weighted by
-// weights (one per voxel, 0 outside the region), from the scatter of the
-// region's mean over pairs at the same delay. Unlike an average of CBFSE it
-// allows for noise that voxels share. The fit is linearised; a lack of fit of
-// the model does not count. NaN if no delay has two used pairs, if no weight
-// is positive, or if weights and voxels differ in number.
-func (r *Result) RegionSE(weights []float32) float64 {
-	if len(weights) != r.CBF.Len() || len(r.gains) == 0 {
+// RegionSE returns the standard error of the mean CBF over the voxels listed
+// (by their place in memory), weighted by weights (nil: alike), from the
+// scatter of the region's mean over pairs at the same delay. Unlike an average
+// of CBFSE it allows for noise that voxels share. Voxels without CBF do not
+// count. The fit is linearised; a lack of fit of the model does not count. NaN
+// if no delay has two used pairs or no weight is positive. It panics if voxels
+// and weights differ in number.
+func (r *Result) RegionSE(voxels []int32, weights []float64) float64 {
+	if weights != nil && len(weights) != len(voxels) {
+		panic("asl: RegionSE: numbers of voxels and weights differ")
+	}
+	if len(r.gains) == 0 {
 		return math.NaN()
 	}
 	total := 0.0
-	var at []int
-	for n, w := range weights {
+	var at []int32
+	var share []float64
+	for i, n := range voxels {
+		w := 1.0
+		if weights != nil {
+			w = weights[i]
+		}
 		if w > 0 && finite(float64(r.CBF.Data[n])) {
-			total += float64(w)
-			at = append(at, n)
+			total += w
+			at, share = append(at, n), append(share, w)
 		}
 	}
 	if total == 0 {
@@ -285,8 +294,8 @@ func (r *Result) RegionSE(weights []float32) float64 {
 	count := make([]float64, len(r.gains))
 	mean := make([]float64, len(r.gains))
 	for d, g := range r.gains {
-		for _, n := range at {
-			size[d] += math.Abs(float64(weights[n] * g[n]))
+		for i, n := range at {
+			size[d] += share[i] * math.Abs(float64(g[n]))
 		}
 		size[d] /= total
 	}
@@ -296,12 +305,12 @@ func (r *Result) RegionSE(weights []float32) float64 {
 			continue
 		}
 		g, m := r.gains[pr.Delay], r.PairM.Vols[i]
-		for _, n := range at {
+		for j, n := range at {
 			v := m[n]
 			if v-v != 0 { // a voxel missing from this pair adds no scatter
 				v = r.DelayM.Vols[pr.Delay][n]
 			}
-			value[i] += float64(weights[n]) * float64(g[n]) * float64(v)
+			value[i] += share[j] * float64(g[n]) * float64(v)
 		}
 		value[i] /= total
 		count[pr.Delay]++

@@ -253,9 +253,7 @@ func TestMissingInSomeVolumes(t *testing.T) {
 		if v := float64(r.CBF.Data[many]); !math.IsNaN(v) {
 			t.Errorf("most missing: CBF %g, want NaN", v)
 		}
-		w := make([]float32, g.Len())
-		w[few], w[many], w[1] = 1, 1, 1
-		if se := r.RegionSE(w); !(se > 0) {
+		if se := r.RegionSE([]int32{1, int32(few), int32(many)}, nil); !(se > 0) {
 			t.Errorf("standard error of a region with gaps: %g", se)
 		}
 	}
@@ -297,7 +295,7 @@ func TestStandardErrorsWrittenOut(t *testing.T) {
 		b := float64(s.Vols[1+2*pair][1] - s.Vols[2+2*pair][1])
 		v = append(v, (a+3*b)/4*factor)
 	}
-	if got, want := r.RegionSE([]float32{0.5, 1.5, 0, 0, 0, 0}), spread(v); math.Abs(got/want-1) > 1e-5 {
+	if got, want := r.RegionSE([]int32{0, 1}, []float64{0.5, 1.5}), spread(v); math.Abs(got/want-1) > 1e-5 {
 		t.Errorf("region: standard error %g, written out %g", got, want)
 	}
 }
@@ -355,10 +353,10 @@ func TestRegionSE(t *testing.T) {
 	for _, plds := range [][]float64{{2.0}, {0.4, 0.8, 1.2, 1.6}} {
 		p := testProtocol(8, plds...)
 		clean, cbf, att := simulate(g, &p, 0, 0)
-		truth, _ := voxel.Mean(cbf.Data, nil)
-		ones := make([]float32, g.Len())
-		for n := range ones {
-			ones[n] = 1
+		truth, _ := stats(cbf.Data, everyVoxel(g))
+		all := make([]int32, g.Len())
+		for n := range all {
+			all[n] = int32(n)
 		}
 		rng := rand.New(rand.NewPCG(3, 4))
 		inside, trials := 0, 300
@@ -378,13 +376,13 @@ func TestRegionSE(t *testing.T) {
 				s.Vols = append(s.Vols, w)
 			}
 			r := mustQuantify(t, Input{Series: s, ATT: att}, p, Options{Model: ModelKinetic, KeepOutliers: true})
-			m, _ := voxel.Mean(r.CBF.Data, nil)
+			m, _ := stats(r.CBF.Data, everyVoxel(g))
 			// 2.36 is the 97.5 % point of Student's t with 7 degrees of freedom, 2.05 with 28.
 			limit := 2.36
 			if len(plds) > 1 {
 				limit = 2.05
 			}
-			if math.Abs(m-truth) <= limit*r.RegionSE(ones) {
+			if math.Abs(m-truth) <= limit*r.RegionSE(all, nil) {
 				inside++
 			}
 		}
@@ -395,6 +393,14 @@ func TestRegionSE(t *testing.T) {
 			t.Errorf("%d delays: coverage of regional 95 %% intervals %.3f", len(plds), share)
 		}
 	}
+}
+
+func everyVoxel(g voxel.Grid) []int {
+	at := make([]int, g.Len())
+	for n := range at {
+		at[n] = n
+	}
+	return at
 }
 
 func boolToInt(b bool) int {

@@ -36,6 +36,11 @@ func Analyse(p *Plan, tr *Trial, values []Value, workers int) (*Results, diag.Li
 	r.Models = a.fit(workers)
 	a.reportFailures(r.Models)
 	r.Families = correct(p, r.Models)
+	for i, j := range a.jobs {
+		for _, say := range j.verdicts {
+			say(&r.Models[i])
+		}
+	}
 	r.Deviations = a.deviations(r.Models)
 	a.l.Sort()
 	r.Problems = slices.Concat(tr.Problems, a.l)
@@ -57,6 +62,7 @@ type analysis struct {
 	primary  []string
 	others   []string // analysed beside them; the global regions first
 	measures []Measure
+	jobs     []*job
 	l        diag.List
 	odd      []string // deviations found on the way
 }
@@ -275,12 +281,13 @@ type job struct {
 	rows    []int     // scans that have one
 	lost    int       // values that have no logarithm
 	model   *model
+
+	verdicts []func(*RegionFit) // to be called once p-values are corrected
 }
 
 // fit fits all regions and measures. A model is made once for each set of
 // scans that have values, and refitted to every region that has these.
 func (a *analysis) fit(workers int) []RegionFit {
-	var jobs []*job
 	models := map[string]*model{}
 	var keys []string
 	first := map[string]*job{}
@@ -294,7 +301,7 @@ func (a *analysis) fit(workers int) []RegionFit {
 					continue // over itself, or adjusted for itself, nothing is left
 				}
 				j := a.newJob(name, measure, list.primary)
-				jobs = append(jobs, j)
+				a.jobs = append(a.jobs, j)
 				k := j.key()
 				if first[k] == nil {
 					first[k] = j
@@ -308,9 +315,9 @@ func (a *analysis) fit(workers int) []RegionFit {
 	for i, k := range keys {
 		models[k] = made[i]
 	}
-	out := make([]RegionFit, len(jobs))
-	par.Do(workers, len(jobs), func(i int) {
-		j := jobs[i]
+	out := make([]RegionFit, len(a.jobs))
+	par.Do(workers, len(a.jobs), func(i int) {
+		j := a.jobs[i]
 		j.model = models[j.key()]
 		out[i] = a.regionFit(j)
 	})

@@ -19,7 +19,8 @@ func (a *analysis) unitOf(m Measure) string {
 	return a.units
 }
 
-// regionFit fits one region and measure.
+// regionFit fits one region and measure. Verdicts wait for the correction over
+// regions.
 func (a *analysis) regionFit(j *job) RegionFit {
 	m := j.model
 	out := RegionFit{Region: j.region, Measure: j.measure, Units: a.unitOf(j.measure), Primary: j.primary, Formula: m.formula,
@@ -84,7 +85,11 @@ func (a *analysis) regionFit(j *job) RegionFit {
 			out.Notes = append(out.Notes, c.name+" not estimated: "+c.why)
 		}
 		if c.treatment != "" {
+			at := len(out.Attenuation)
 			out.Attenuation = append(out.Attenuation, e.attenuation(c, f, c.treatment))
+			j.verdicts = append(j.verdicts, func(r *RegionFit) {
+				r.Attenuation[at].Verdict = e.verdict(&r.Attenuation[at], c, r.Effects[i])
+			})
 		}
 	}
 	out.Data = a.points(j, fit)

@@ -166,6 +166,7 @@ func TestLogarithms(t *testing.T) {
 	near(t, "percent", float64(e.Percent), 100*(math.Exp(float64(w.Estimate))-1), 1e-9)
 	near(t, "lower", float64(e.PercentLow), 100*(math.Exp(float64(w.Low))-1), 1e-9)
 	near(t, "geometric mean", float64(f.Means[0].Mean), math.Exp(float64(want.Means[0].Mean)), 1e-12)
+	near(t, "its SE", float64(f.Means[0].SE), float64(f.Means[0].Mean*want.Means[0].SE), 1e-9)
 	near(t, "fitted", float64(f.Data[0].Fitted), math.Exp(float64(want.Data[0].Fitted)), 1e-9)
 	a := f.Attenuation[0]
 	i := effectNamed(t, want, "interaction:naltrexone")
@@ -423,5 +424,44 @@ func BenchmarkAnalyse(b *testing.B) {
 	values := regionsOf(tr, usual, append(names, "global_gm")...)
 	for b.Loop() {
 		Analyse(DefaultPlan(), tr, values, 0)
+	}
+}
+
+// TestDZTakesPeriodOff: a period effect makes raw differences between
+// treatments spread by sequence; Cohen's dz is of what the model leaves. In
+// balanced data that is the differences less or plus the period estimate.
+func TestDZTakesPeriodOff(t *testing.T) {
+	tr := testTrial(12)
+	m := usual
+	m.period = 20
+	values := m.draw(tr, "ACC", 4)
+	f := fitOne(t, bare(), tr, values)
+	period := float64(effectNamed(t, f, "period").Estimate)
+	var d []float64
+	for i, x := range byScan(tr, values) {
+		diff := x[1][0] - x[0][0] - period
+		if tr.Scans[4*i].Treatment == "naltrexone" {
+			diff = -diff
+		}
+		d = append(d, diff)
+	}
+	mean, v := meanVar(d)
+	near(t, "dz", float64(effectNamed(t, f, "treatment_baseline:naltrexone").DZ), mean/math.Sqrt(v), 1e-9)
+	// A covariate that only adds to the values changes no difference.
+	for i := range values {
+		motion := math.Sin(float64(3 * i))
+		tr.Scans[i].Columns = map[string]string{"motion": fmt.Sprint(motion)}
+		values[i].CBF += 1000 * motion
+	}
+	p := bare()
+	p.Model.Covariates = []string{"motion"}
+	g := fitOne(t, p, tr, values)
+	near(t, "dz with a covariate", float64(effectNamed(t, g, "phase:placebo").DZ), float64(effectNamed(t, f, "phase:placebo").DZ), 0.15) // its coefficient takes part of the noise with it
+	// Residuals are standardised by the residual SD.
+	for _, c := range f.Components {
+		if c.Group == "Residual" {
+			fitted, value := float64(f.Data[3].Fitted), float64(f.Data[3].Value)
+			near(t, "residual", float64(f.Data[3].Residual), (value-fitted)/float64(c.SD), 1e-9)
+		}
 	}
 }

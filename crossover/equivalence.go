@@ -29,7 +29,6 @@ func (e *estimator) attenuation(c *contrast, f Effect, treatment string) Attenua
 		PLower: nan, PUpper: nan, P: nan, Low: nan, High: nan, PercentLow: nan, PercentHigh: nan,
 		BF01: nan, Scale: Number(plan.Bayes.Scale), BFN: f.N}
 	if c.weights == nil {
-		a.Verdict = "Not known: " + c.why + "."
 		return a
 	}
 	in := e.in
@@ -43,7 +42,6 @@ func (e *estimator) attenuation(c *contrast, f Effect, treatment string) Attenua
 	a.P = max(a.PLower, a.PUpper) // NaN if either is
 	a.Equivalent = a.P < a.Alpha
 	a.NotLessened = a.PLower < a.Alpha
-	a.Verdict = e.verdict(&a, c, f)
 	return a
 }
 
@@ -93,11 +91,20 @@ func figure(v float64) string {
 }
 
 // verdict says what the evidence shows and no more. A difference and
-// equivalence are separate questions: both may be shown, or neither.
+// equivalence are separate questions: both may be shown, or neither. A
+// difference counts by its p corrected over regions, where it is in a family,
+// so that no sentence claims what the table does not.
 func (e *estimator) verdict(a *Attenuation, c *contrast, f Effect) string {
+	if c.weights == nil {
+		return "Not known: " + c.why + "."
+	}
 	tr, plan := e.m.f.tr, e.m.f.plan
 	effect := c.effect
-	different := float64(f.P) < 1-plan.Model.Level
+	p := f.PAdjusted
+	if math.IsNaN(float64(p)) {
+		p = f.P
+	}
+	different := float64(p) < 1-plan.Model.Level
 	under := fmt.Sprintf("under %s than under %s", a.Treatment, tr.Treatments[0])
 	direction := "larger"
 	if f.Estimate < 0 {

@@ -140,3 +140,29 @@ func TestVerdicts(t *testing.T) {
 		t.Errorf("a falling phase effect is not mentioned: %q", v)
 	}
 }
+
+// TestVerdictFollowsCorrection: a difference that the correction over regions
+// takes away is not claimed in words.
+func TestVerdictFollowsCorrection(t *testing.T) {
+	tr := testTrial(26)
+	m := usual
+	m.interaction = -2.4
+	values := m.draw(tr, "sgACC", 2)
+	for i := range uint64(7) {
+		values = append(values, usual.draw(tr, "null"+string(rune('a'+i)), 50+i)...)
+	}
+	p := bare()
+	p.Equivalence.Margin = 20
+	p.Regions.Primary = []string{"sgACC", "nulla", "nullb", "nullc", "nulld", "nulle", "nullf", "nullg"}
+	r, l := Analyse(p, tr, values, 1)
+	if l.Err() != nil {
+		t.Fatal(l)
+	}
+	e := effectNamed(t, &r.Models[0], "interaction:naltrexone")
+	if !(e.P < 0.05 && e.PAdjusted > 0.05) {
+		t.Fatalf("p %g, corrected %g: the draw should lie between", e.P, e.PAdjusted)
+	}
+	if v := r.Models[0].Attenuation[0].Verdict; !strings.HasPrefix(v, "Equivalent:") {
+		t.Error(v)
+	}
+}

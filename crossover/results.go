@@ -148,7 +148,7 @@ type Attenuation struct {
 	BFN           int    `json:"bf_n"`         // people whose differences the Bayes factor counts
 	Equivalent    bool   `json:"equivalent"`   // P < Alpha
 	NotLessened   bool   `json:"not_lessened"` // PLower < Alpha
-	Verdict       string `json:"verdict"`      // in words
+	Verdict       string `json:"verdict"`      // in words; a difference counts by p_adjusted
 }
 
 // A Point is one value that entered a model.

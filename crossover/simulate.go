@@ -114,11 +114,11 @@ type Operating struct {
 	Truth    Number `json:"truth"`
 	Bias     Number `json:"bias"`
 	BiasSE   Number `json:"bias_mc_se"`
-	SD       Number `json:"sd"`       // of estimates
-	MeanSE   Number `json:"mean_se"`  // of the standard errors that the model states
-	Coverage Rate   `json:"coverage"` // of the interval
-	Rejected Rate   `json:"rejected"` // p below 1 − level: power, or the type I error if the truth is zero
-	TypeI    Rate   `json:"type_1"`   // the same where phase effect and interaction are zero; NaN for other contrasts
+	SD       Number `json:"sd"`        // of estimates
+	SE       Number `json:"median_se"` // of the standard errors that the model states
+	Coverage Rate   `json:"coverage"`  // of the interval
+	Rejected Rate   `json:"rejected"`  // p below 1 − level: power, or the type I error if the truth is zero
+	TypeI    Rate   `json:"type_1"`    // the same where phase effect and interaction are zero; NaN for other contrasts
 }
 
 // A Calibration is how often the analysis of a scenario says what.
@@ -434,7 +434,7 @@ func (c *calibrator) summary(given, null, lower, upper simulated) *Calibration {
 	for k, name := range c.names {
 		truth := c.truth(c.s, name)
 		e := Operating{Name: name, Truth: Number(truth), TypeI: Rate{nan, nan}}
-		e.Bias, e.BiasSE, e.SD, e.MeanSE = given.moments(k, truth)
+		e.Bias, e.BiasSE, e.SD, e.SE = given.moments(k, truth)
 		rejected := func(null float64) func(int, float64, float64, float64) bool {
 			return func(_ int, v, se, df float64) bool { return lmm.TTail((v-null)/se, df) < size }
 		}
@@ -459,8 +459,9 @@ func (c *calibrator) summary(given, null, lower, upper simulated) *Calibration {
 	return out
 }
 
-// moments returns bias with its standard error, SD and mean standard error.
-func (x simulated) moments(k int, truth float64) (bias, biasSE, sd, meanSE Number) {
+// moments returns bias with its standard error, SD and the median of the
+// standard errors: with few people a rare one is huge.
+func (x simulated) moments(k int, truth float64) (bias, biasSE, sd, se Number) {
 	var est, ses []float64
 	for j := range x.result.Outcome {
 		if v, se, _, ok := x.value(j, k); ok {
@@ -473,7 +474,7 @@ func (x simulated) moments(k int, truth float64) (bias, biasSE, sd, meanSE Numbe
 		ss += (v - m) * (v - m)
 	}
 	s := math.Sqrt(ss / float64(len(est)-1))
-	return Number(m - truth), Number(s / math.Sqrt(float64(len(est)))), Number(s), Number(mean(ses))
+	return Number(m - truth), Number(s / math.Sqrt(float64(len(est)))), Number(s), Number(median(ses))
 }
 
 // bayes summarises the Bayes factors of the interaction.

@@ -571,3 +571,55 @@ func BenchmarkNewTrial(b *testing.B) {
 		})
 	}
 }
+
+// A sequence may name a treatment whose name is part of another's.
+func TestSequenceOfNamesWithinNames(t *testing.T) {
+	treatments := []string{"ketamine plus naltrexone", "placebo", "ketamine"}
+	table := &bids.Table{File: "participants.tsv", Columns: []string{"participant_id", "sequence"}}
+	var acquired []crossover.Acquired
+	for i := range 6 {
+		order := append(slices.Clone(treatments[i%3:]), treatments[:i%3]...)
+		sub := fmt.Sprint(i + 1)
+		table.Rows = append(table.Rows, []string{"sub-" + sub, strings.Join(order, ", then ")})
+		for v, treatment := range order {
+			for _, phase := range []string{"baseline", "infusion"} {
+				acquired = append(acquired, crossover.Acquired{Subject: sub, Session: "abc"[v : v+1], Acq: phase, Columns: map[string]string{"treatment": treatment}})
+			}
+		}
+	}
+	tr, l := crossover.NewTrial(crossover.DefaultPlan(), &bids.Dataset{Participants: table}, acquired)
+	if l.Err() != nil {
+		t.Fatal(l)
+	}
+	for _, s := range tr.Used() {
+		if want := map[string]int{"a": 1, "b": 2, "c": 3}[s.Session]; s.Period != want {
+			t.Errorf("sub-%s ses-%s is period %d, want %d", s.Subject, s.Session, s.Period, want)
+		}
+	}
+}
+
+// Without a time of its own, a visit is as early as its earliest scan.
+func TestVisitTimeIsThatOfItsFirstScan(t *testing.T) {
+	var acquired []crossover.Acquired
+	for i := range 4 {
+		order := []string{"placebo", "drug"}
+		if i%2 == 1 {
+			slices.Reverse(order)
+		}
+		for v, hours := range [][]string{{"15", "09"}, {"11", "10"}} { // the first visit's last scan comes after the second visit's
+			for r, hour := range hours {
+				acquired = append(acquired, crossover.Acquired{Subject: fmt.Sprint(i + 1), Session: "zy"[v : v+1], Run: fmt.Sprint(2 - r), Phase: []string{"infusion", "baseline"}[r],
+					Columns: map[string]string{"treatment": order[v], "acq_time": "2020-05-01T" + hour + ":00:00"}})
+			}
+		}
+	}
+	tr, l := crossover.NewTrial(crossover.DefaultPlan(), nil, acquired)
+	if l.Err() != nil {
+		t.Fatal(l)
+	}
+	for _, s := range tr.Used() {
+		if want := map[string]int{"z": 1, "y": 2}[s.Session]; s.Period != want {
+			t.Errorf("sub-%s ses-%s is period %d, want %d", s.Subject, s.Session, s.Period, want)
+		}
+	}
+}

@@ -118,6 +118,9 @@ func NewTrial(opt TrialOptions) (*Trial, diag.List) {
 	}
 	t.recruit()
 	effects := t.cells()
+	if l.Add(t.tooLow(effects)...); l.Err() != nil {
+		return nil, l
+	}
 	for i := range t.People {
 		t.perfuse(i, effects)
 	}
@@ -256,6 +259,39 @@ func (t *Trial) cells() [][][][]float64 {
 	return out
 }
 
+// tooLow names the region in which effects leave so little CBF that chance
+// would often make it negative.
+func (t *Trial) tooLow(effects [][][][]float64) diag.List {
+	v := t.Options.Variances
+	sd := 0.0
+	for _, x := range []float64{v.Subject, v.Session, v.Scan, v.RegionalSubject, v.RegionalSession, v.RegionalScan} {
+		sd += x * x
+	}
+	sd = math.Sqrt(sd)
+	worst, at := 0.0, 0
+	for _, sequence := range effects {
+		for _, period := range sequence {
+			for _, cell := range period {
+				for c, x := range cell {
+					if x < worst {
+						worst, at = x, c
+					}
+				}
+			}
+		}
+	}
+	var l diag.List
+	if 1+worst < leastCBF+3*sd {
+		name := whiteMatter
+		if at > 0 {
+			name = Regions()[at-1].Name
+		}
+		l.Errorf(SimulationOptions, "effects", fmt.Sprintf("let them add up to %.3g %% or more, or make the standard deviations smaller", 100*(leastCBF+3*sd-1)),
+			"effects add up to %.3g %% in %s, and CBF, which varies by %.3g %%, would often be negative", 100*worst, name, 100*sd)
+	}
+	return l
+}
+
 // perfuse draws the CBF of one person. Random parts have streams of their own
 // for each session and scan, so that a missing session leaves the others as
 // they were.
@@ -263,8 +299,8 @@ func (t *Trial) perfuse(i int, effects [][][][]float64) {
 	p := &t.People[i]
 	v := t.Options.Variances
 	base := baseCBF()
-	// The random parts are wide enough apart from zero that this hardly ever
-	// takes a second attempt; see maxCV.
+	// CBF is far enough above zero that this hardly ever takes a second attempt;
+	// see maxCV and tooLow.
 	for attempt := uint64(0); ; attempt++ {
 		index := attempt<<48 | uint64(i)<<16
 		subject := deviations(stream(t.Options.Seed, "trial subject", index), v.Subject, v.RegionalSubject)

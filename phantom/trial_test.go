@@ -263,6 +263,7 @@ func TestTrialRefuses(t *testing.T) {
 		{TrialOptions{Effects: effect(PlantedEffect{Kind: crossover.PhaseEffect, Region: "sgACC", Phase: "infuson"})}, `no phase "infuson"`, "did you mean infusion?"},
 		{TrialOptions{Effects: effect(PlantedEffect{Kind: crossover.PhaseEffect, Region: "sgACC", Percent: 500})}, "500 %", "percentage"},
 		{TrialOptions{Effects: effect(PlantedEffect{Kind: crossover.PhaseEffect, Region: "sgACC", Percent: nan})}, "NaN %", "percentage"},
+		{TrialOptions{Effects: []PlantedEffect{{Kind: crossover.PhaseEffect, Region: "all", Percent: -50}, {Kind: crossover.Interaction, Region: "dACC", Percent: -50}}}, "-100 % in dACC_L", "add up to -38.2 % or more"},
 		{TrialOptions{Variances: &Variances{Subject: -0.1}}, "-0.1 is no standard deviation", "0 or more"},
 		{TrialOptions{Variances: &Variances{Subject: 0.2, Session: 0.2}}, "would be negative", "smaller"},
 		{TrialOptions{Variances: &Variances{Voxel: math.Inf(1)}}, "+Inf is no standard deviation", "0 or more"},

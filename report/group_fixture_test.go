@@ -222,7 +222,7 @@ func (ft fakeTrial) group() *Group {
 	}
 	g.Problems.Warnf("participants.tsv", "age", "give the age in years", "age of sub-03 is empty")
 	g.Problems.Add(&diag.Problem{File: "sub-12_sessions.tsv", Field: "treatment", Found: "no row for ses-2", Fix: "add the session, or leave the person out"})
-	g.Methods, g.References = GroupMethods(plan, r, "phasl 0.3", Info{Software: "phasl 0.3", People: ft.people, Scans: 4 * ft.people, Labelling: "PCASL", Tau: 1.45, PLD: []float64{2.025}, Model: "white-paper", Atlas: "AAL3"})
+	g.Methods, g.References = GroupMethods(g, Info{Software: "phasl 0.3", People: ft.people, Scans: 4 * ft.people, Labelling: "PCASL", Tau: 1.45, PLD: []float64{2.025}, Model: "white-paper", Atlas: "AAL3"})
 	return g
 }
 

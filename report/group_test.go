@@ -186,7 +186,7 @@ func TestGroupHostileText(t *testing.T) {
 	img.Data[0] = 1
 	g.Maps = []EffectMap{{Name: evil, Unit: evil, Estimate: img, Corrected: evil, Note: evil}}
 	g.Problems.Warnf(evil, evil, evil, "%s", evil)
-	g.Methods, g.References = GroupMethods(g.Plan, r, evil)
+	g.Methods, g.References = GroupMethods(g)
 	page := renderGroup(t, g)
 	wellFormed(t, strings.ReplaceAll(page, "#ZgotmplZ", ""))
 	if n := strings.Count(page, "<script"); n != 1 {

@@ -11,21 +11,21 @@ import (
 
 // GroupMethods returns the methods section of a paper on a trial, in the past
 // tense, and the references it cites: first what infos say was done to the
-// scans, as [Methods] writes it, then the statistical analysis as plan and
-// results have it. It says only what was done. A nil plan is taken as not
-// known, and only what results hold is said; results must not be nil.
-func GroupMethods(plan *crossover.Plan, results *crossover.Results, software string, infos ...Info) ([]Paragraph, []Reference) {
+// scans, as [Methods] writes it, then the statistical analysis as g has it. It
+// says only what was done: results, plan, maps and software must be in g
+// already. Without a plan only what the results hold is said.
+func GroupMethods(g *Group, infos ...Info) ([]Paragraph, []Reference) {
 	w := &writer{}
 	w.scans(infos)
-	d := newTrialData(&Group{Plan: plan, Results: results})
+	d, plan := newTrialData(g), g.Plan
 	w.participants(d)
 	w.outcomes(d)
 	w.model(d, plan)
 	w.attenuation(d, plan)
 	w.multiplicity(d)
-	w.voxelwise(plan)
-	if software != "" {
-		w.paragraph("Software", "Analyses were run with "+software+".")
+	w.voxelwise(g)
+	if g.Software != "" {
+		w.paragraph("Software", "Analyses were run with "+g.Software+".")
 	}
 	return w.paragraphs, w.references
 }
@@ -58,7 +58,7 @@ func (w *writer) participants(d *trialData) {
 	var phases string
 	if len(d.Phases) > 1 {
 		phases = "At each visit CBF was measured at " + joinAnd(d.Phases)
-		if d.Challenge != "" {
+		if d.Challenge != "" && !slices.Contains(d.Phases, d.Challenge) {
 			phases += "; " + d.Challenge + " was given between"
 		}
 		phases += "."
@@ -272,50 +272,72 @@ func (w *writer) attenuation(d *trialData, plan *crossover.Plan) {
 	w.paragraph("Evidence for no difference", tost, bf)
 }
 
-// multiplicity says how p-values were corrected, from the families corrected.
+// multiplicity says how p-values were corrected, from the families corrected:
+// those of the plan's claims and those of the other regions.
 func (w *writer) multiplicity(d *trialData) {
-	var methods []string
-	for _, f := range d.Families {
-		if !slices.Contains(methods, f.Method) {
-			methods = append(methods, f.Method)
-		}
-	}
-	var out []string
-	for _, m := range methods {
-		switch m {
-		case "holm":
-			out = append(out, "after Holm"+w.cite("holm1979"))
-		case "fdr":
-			out = append(out, "by the false discovery rate"+w.cite("benjamini1995"))
-		}
-	}
-	if len(out) == 0 {
-		if len(methods) > 0 {
-			w.paragraph("Multiplicity", "P-values were not corrected for the number of regions.")
-		}
+	if len(d.Families) == 0 {
 		return
 	}
-	var names []string
-	for _, f := range d.Families {
-		if f.Method == "none" {
-			continue
+	primary := map[string]bool{}
+	for _, m := range d.measures {
+		for _, f := range m.primary {
+			primary[f.Region] = true
 		}
-		names = append(names, f.Name+" ("+plural(len(f.Tests), "test", "tests")+")")
 	}
-	text := "P-values were corrected over the regions of a family " + strings.Join(out, " or ")
-	if len(names) <= 8 {
-		text += "; families were: " + strings.Join(names, "; ")
+	var claims, others []string // methods, in order of appearance
+	for _, f := range d.Families {
+		list := &others
+		if len(f.Tests) > 0 && primary[f.Tests[0]] {
+			list = &claims
+		}
+		if !slices.Contains(*list, f.Method) {
+			*list = append(*list, f.Method)
+		}
 	}
-	w.paragraph("Multiplicity", text+".")
+	how := func(methods []string) string {
+		var out []string
+		for _, m := range methods {
+			switch m {
+			case "holm":
+				out = append(out, "after Holm"+w.cite("holm1979"))
+			case "fdr":
+				out = append(out, "by the false discovery rate"+w.cite("benjamini1995"))
+			}
+		}
+		return joinAnd(out)
+	}
+	var parts []string
+	if t := how(claims); t != "" {
+		parts = append(parts, "over the primary regions "+t)
+	}
+	if t := how(others); t != "" {
+		parts = append(parts, "over the other regions "+t)
+	}
+	if len(parts) == 0 {
+		w.paragraph("Multiplicity", "P-values were not corrected for the number of regions.")
+		return
+	}
+	w.paragraph("Multiplicity", "For each measure and contrast, p-values were corrected "+strings.Join(parts, " and ")+".")
 }
 
-func (w *writer) voxelwise(plan *crossover.Plan) {
-	if plan == nil || !plan.Maps.Voxelwise {
+// voxelwise says how the maps that are there were made.
+func (w *writer) voxelwise(g *Group) {
+	voxels, corrected := false, true
+	for _, m := range g.Maps {
+		if !m.Regions && (has(m.Estimate) || has(m.T)) {
+			voxels = true
+			corrected = corrected && m.Corrected != ""
+		}
+	}
+	if !voxels {
 		return
 	}
 	t := "The same model was fitted at every voxel of the CBF maps in template space"
-	if plan.Maps.FWHM > 0 {
-		t += ", smoothed by a Gaussian of " + exact(plan.Maps.FWHM) + " mm full width at half maximum"
+	if g.Plan != nil && g.Plan.Maps.FWHM > 0 {
+		t += ", smoothed by a Gaussian of " + exact(g.Plan.Maps.FWHM) + " mm full width at half maximum"
 	}
-	w.paragraph("Effect maps", t+"; these maps were not corrected for the number of voxels and serve to look at.")
+	if !corrected {
+		t += "; p-values were not corrected for the number of voxels, and the maps serve to look at"
+	}
+	w.paragraph("Effect maps", t+".")
 }

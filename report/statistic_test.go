@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"phasl/crossover"
+	"phasl/voxel"
 )
 
 func TestStatistics(t *testing.T) {
@@ -96,8 +97,9 @@ func TestSequenceOrder(t *testing.T) {
 // TestGroupMethods checks that the text says what was done and nothing else.
 func TestGroupMethods(t *testing.T) {
 	g := fakeTrial{people: 26, others: 4, seed: 3}.group()
-	text := func(p *crossover.Plan, r *crossover.Results) string {
-		paragraphs, references := GroupMethods(p, r, "phasl 0.3")
+	img := voxel.NewImage(gridMM(voxel.Vec{30, 30, 30}))
+	text := func(p *crossover.Plan, r *crossover.Results, maps ...EffectMap) string {
+		paragraphs, references := GroupMethods(&Group{Plan: p, Results: r, Software: "phasl 0.3", Maps: maps})
 		var b strings.Builder
 		for _, q := range paragraphs {
 			b.WriteString(q.Heading + ": " + q.Text + "\n")
@@ -110,12 +112,15 @@ func TestGroupMethods(t *testing.T) {
 		}
 		return b.String()
 	}
-	full := text(g.Plan, g.Results)
+	full := text(g.Plan, g.Results, EffectMap{Estimate: img})
 	for _, want := range []string{"27 participants were randomised", "Kenward and Roger", "10.2307/2533558", "margin of ±10 % of the mean at baseline under placebo", "90 % confidence interval", "Cauchy prior of scale 0.707",
-		"10.3758/PBR.16.2.225", "after Holm", "smoothed by a Gaussian of 6 mm", "phasl 0.3", "primary regions were sgACC, pgACC and dACC", "4 further regions", "10.1002/0470854596"} {
+		"10.3758/PBR.16.2.225", "over the primary regions after Holm", "smoothed by a Gaussian of 6 mm", "phasl 0.3", "primary regions were sgACC, pgACC and dACC", "4 further regions", "10.1002/0470854596"} {
 		if !strings.Contains(full, want) {
 			t.Errorf("methods lack %q:\n%s", want, full)
 		}
+	}
+	if painted := text(g.Plan, g.Results, EffectMap{Estimate: img, Regions: true}); strings.Contains(painted, "voxel") {
+		t.Error("methods speak of voxels where only regions were painted")
 	}
 	r := *g.Results
 	r.Families = []crossover.Family{{Name: "x", Method: "none"}}

@@ -114,6 +114,17 @@ func (p *polynomial) at(x *[3]float64) float64 {
 	return field - p.mean
 }
 
+// basis fills dst with the terms at x, scaled coordinates.
+func (p *polynomial) basis(dst []float32, x *[3]float64) {
+	var l [3][maxOrder + 1]float64
+	for a := range 3 {
+		legendre(l[a][:p.order+1], x[a])
+	}
+	for t, e := range p.terms {
+		dst[t] = float32(l[0][e[0]] * l[1][e[1]] * l[2][e[2]])
+	}
+}
+
 // moments are weighted sums of products of Legendre polynomials:
 //
 //	weight(a, b, c) = Σ w P_a(x) P_b(y) P_c(z)     total order ≤ 2·order

@@ -142,6 +142,7 @@ type growOptions struct {
 	floor                  float64
 	prior                  *distance
 	band                   float64
+	coarse                 bool
 	workers                int
 }
 
@@ -149,6 +150,8 @@ type growOptions struct {
 // a fine one, as one round of re-centring makes the result insensitive to the
 // start. More rounds than these let the surface creep out along the skull base:
 // on the template the overlap is best between 400 and 600.
+//
+// With opt.coarse the coarse surface is returned.
 func growBrain(img *voxel.Image, lim *limits, opt growOptions) *mesh {
 	c, r := startSphere(img, *lim, opt.prior)
 	for pass, level := range []int{3, 4} {
@@ -158,7 +161,7 @@ func growBrain(img *voxel.Image, lim *limits, opt growOptions) *mesh {
 		m.place(c, r/2)
 		m.deform(steer{img: img, lim: *lim, fraction: opt.fraction, depth: opt.depth, reach: opt.reach, floor: opt.floor,
 			prior: opt.prior, band: opt.band, rounds: rounds, workers: opt.workers})
-		if pass == 1 {
+		if pass == 1 || opt.coarse {
 			return m
 		}
 		c, r = m.centroid()

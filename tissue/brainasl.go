@@ -107,19 +107,27 @@ func aslSurface(img *voxel.Image, source string, opt ASLOptions, rep *ASLReport)
 	lim := robustLimits(img.Data, nil)
 	grow := growOptions{fraction: orDefault(opt.Fraction, 0.5), depth: 20, reach: 20, floor: dimmest, workers: opt.Workers}
 	rep.Method = "deformable surface in the " + source
-	mask := growBrain(img, &lim, grow).mask(img.Grid)
-	mask = tidyASL(mask, img, lim, opt.Workers)
-
+	alone := func(coarse bool) *voxel.Mask {
+		own := grow
+		own.coarse = coarse
+		return tidyASL(growBrain(img, &lim, own).mask(img.Grid), img, lim, opt.Workers)
+	}
+	var mask *voxel.Mask
 	if opt.Prior != nil {
 		s := newPriorSampler(opt.Prior)
 		prior := newDistance(s.at, img.Grid, spacingFor(img.Grid, 3), opt.Workers)
 		band := orDefault(opt.Band, 6)
 		inBox, near := prior.sides(img.Grid, band, opt.Workers)
-		rep.PriorDice = dice(mask, inBox)
+		// A coarse surface tells whether the prior belongs to this brain; where
+		// it seems not to, the fine one decides.
+		if rep.PriorDice = dice(alone(true), inBox); !(rep.PriorDice >= leastPriorDice) {
+			mask = alone(false)
+			rep.PriorDice = dice(mask, inBox)
+		}
 		switch v := volumeML(inBox); {
 		case v < 100:
 			rep.Fallback = join(rep.Fallback, fmt.Sprintf("the prior covers only %.0f mL of the scan and was left out", v))
-		case !(rep.PriorDice >= 0.75) && aslPlausible(mask):
+		case mask != nil && !(rep.PriorDice >= leastPriorDice) && aslPlausible(mask):
 			rep.Fallback = join(rep.Fallback, fmt.Sprintf("the prior overlaps the brain found in the scan poorly (Dice %.2f) and was left out: look at the registration", rep.PriorDice))
 		default:
 			grow.prior, grow.band = prior, band
@@ -135,6 +143,9 @@ func aslSurface(img *voxel.Image, source string, opt ASLOptions, rep *ASLReport)
 			rep.PriorDice = dice(mask, inBox)
 			return mask
 		}
+	}
+	if mask == nil {
+		mask = alone(false)
 	}
 	if aslPlausible(mask) {
 		return mask
@@ -152,6 +163,10 @@ func aslSurface(img *voxel.Image, source string, opt ASLOptions, rep *ASLReport)
 	}
 	return mask
 }
+
+// leastPriorDice is the least overlap (Dice) with the brain found in the scan
+// of a prior that belongs to it.
+const leastPriorDice = 0.75
 
 // dimmest is the least brightness of brain as a share of the brain's median,
 // both above background: a receive field or blurring dims brain by about a

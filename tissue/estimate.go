@@ -16,6 +16,7 @@ type estimation struct {
 	y       []float64    // the same, corrected by the field
 	log     []float64    // the field at each, ln b
 	at      [][3]float64 // where each lies; see [polynomial.scaled]
+	basis   []float32    // the field's terms at each
 	prior   [][3]float32
 	workers int
 
@@ -34,10 +35,12 @@ func (e *estimation) table() *densityTable {
 }
 
 func newEstimation(m mixture, field *polynomial, b *brainVoxels, sample []int32, prior [][3]float32, y []float64, g voxel.Grid, workers int) *estimation {
-	e := &estimation{mix: m, field: field, raw: y, y: slices.Clone(y), log: make([]float64, len(y)), at: make([][3]float64, len(y)), workers: workers}
+	e := &estimation{mix: m, field: field, raw: y, y: slices.Clone(y), log: make([]float64, len(y)), at: make([][3]float64, len(y)),
+		basis: make([]float32, len(field.terms)*len(y)), workers: workers}
 	par.Ranges(workers, len(sample), pieceSize, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			e.at[i] = field.scaled(g.World(g.Coord(int(b.at[sample[i]]))))
+			field.basis(e.basis[i*len(field.terms):], &e.at[i])
 		}
 	})
 	if prior != nil {
@@ -346,11 +349,25 @@ func (e *estimation) updateField() float64 {
 // root mean square change of ln b.
 func (e *estimation) applyField() float64 {
 	next := make([]float64, len(e.y))
-	e.field.mean = 0
+	coef := make([]float32, len(e.field.coef))
+	for t, v := range e.field.coef {
+		coef[t] = float32(v)
+	}
 	e.field.mean = par.Sum(e.workers, len(e.y), pieceSize, func(lo, hi int) float64 {
 		s := 0.0
 		for i := lo; i < hi; i++ {
-			next[i] = e.field.at(&e.at[i])
+			// Four sums, as one would wait for itself.
+			var a, b, c, d float32
+			basis := e.basis[i*len(coef):][:len(coef)]
+			t := 0
+			for ; t+4 <= len(coef) && t+4 <= len(basis); t += 4 {
+				x, k := basis[t:t+4:t+4], coef[t:t+4:t+4]
+				a, b, c, d = a+k[0]*x[0], b+k[1]*x[1], c+k[2]*x[2], d+k[3]*x[3]
+			}
+			for ; t < len(coef); t++ {
+				a += coef[t] * basis[t]
+			}
+			next[i] = float64(a + b + c + d)
 			s += next[i]
 		}
 		return s

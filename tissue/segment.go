@@ -78,7 +78,7 @@ const (
 // with three pure classes (f = 1) and two mixed ones, CSF with grey and grey
 // with white, whose mixing fraction f is uniform on (0, 1). Class means,
 // variances, weights and the field are estimated by expectation–maximisation
-// from a regular subset of about 200,000 voxels away from the mask's edge, on a
+// from a regular subset of about 120,000 voxels away from the mask's edge, on a
 // slightly smoothed image, in which noise cannot be taken for tissue; the image
 // itself then gives the classes' means, variances and weights (in coarse images
 // two degrees of smoothing are tried, and of the fits that tell grey from white
@@ -132,7 +132,7 @@ func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, 
 			out.GM.Data[n], out.WM.Data[n], out.CSF.Data[n] = nan, nan, nan
 		}
 	}
-	sample := b.subset(t1.Grid, 200_000)
+	sample := b.subset(t1.Grid, 120_000)
 	rep.Estimation = len(sample)
 	y := make([]float64, len(sample))
 	for i, v := range sample {

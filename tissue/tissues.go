@@ -19,15 +19,3 @@ func (t *Tissues) ToGrid(onto voxel.Grid, tr voxel.Transform, n, workers int) *T
 		CSF: voxel.Average(t.CSF, onto, tr, n, workers),
 	}
 }
-
-// SegmentTemplate returns tissues and brain mask of a template of which only
-// the T1-weighted image is at hand, with its head or without: [BrainT1], then
-// [Segment].
-//
-// A template is an average of many heads: its cortex is blurred, so its grey
-// matter is thicker than a person's.
-func SegmentTemplate(t1 *voxel.Image, opt SegmentOptions) (*Tissues, *voxel.Mask, BrainReport, SegmentReport) {
-	mask, brain := BrainT1(t1, BrainOptions{Workers: opt.Workers})
-	tissues, seg := Segment(t1, mask, opt)
-	return tissues, mask, brain, seg
-}

@@ -34,9 +34,12 @@ func TestAdjoint(t *testing.T) {
 			img.Data[n] = r.Float32()
 		}
 		w := make([]float32, onto.Len())
+		var at []int32
+		var weights []float32
 		for n := range w {
 			if r.IntN(3) == 0 {
 				w[n] = r.Float32()
+				at, weights = append(at, int32(n)), append(weights, w[n])
 			}
 		}
 		out := Resample(img, onto, tt.t, Linear, 1)
@@ -47,9 +50,15 @@ func TestAdjoint(t *testing.T) {
 				inside += float64(w[n])
 			}
 		}
-		for m, v := range Adjoint(w, onto, tt.src, tt.t) {
-			got += v * float64(img.Data[m])
-			total += v
+		before := int32(-1)
+		voxels, back := Adjoint(at, weights, onto, tt.src, tt.t)
+		for i, m := range voxels {
+			if m <= before {
+				t.Fatalf("%s: voxel %d follows %d", tt.name, m, before)
+			}
+			before = m
+			got += back[i] * float64(img.Data[m])
+			total += back[i]
 		}
 		if inside == 0 {
 			t.Fatalf("%s: nothing inside", tt.name)

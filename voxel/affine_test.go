@@ -157,19 +157,6 @@ func TestCrop(t *testing.T) {
 	}
 }
 
-func TestBoundingBox(t *testing.T) {
-	m := NewMask(gridOf([3]int{8, 9, 10}, Vec{1, 1, 1}))
-	if _, _, ok := BoundingBox(m); ok {
-		t.Error("an empty mask has a box")
-	}
-	m.In[m.Index(2, 7, 3)] = true
-	m.In[m.Index(4, 5, 9)] = true
-	lo, hi, ok := BoundingBox(m)
-	if !ok || lo != [3]int{2, 5, 3} || hi != [3]int{5, 8, 10} {
-		t.Errorf("box %v to %v", lo, hi)
-	}
-}
-
 func TestMaskAndThreshold(t *testing.T) {
 	m := &Image{Grid: gridOf([3]int{4, 1, 1}, Vec{1, 1, 1}), Data: []float32{nan32, 1, 2, 3}}
 	k := m.Threshold(1.5)

@@ -73,24 +73,3 @@ func crop[T any](dst []T, to Grid, src []T, from Grid, lo [3]int) {
 		}
 	}
 }
-
-// BoundingBox returns the smallest box that holds all voxels of m, from lo up
-// to but not including hi; ok is false if there are none.
-func BoundingBox(m *Mask) (lo, hi [3]int, ok bool) {
-	lo = m.Dim
-	for n, in := range m.In {
-		if !in {
-			continue
-		}
-		ok = true
-		c := [3]int{}
-		c[0], c[1], c[2] = m.Coord(n)
-		for a := range c {
-			lo[a], hi[a] = min(lo[a], c[a]), max(hi[a], c[a]+1)
-		}
-	}
-	if !ok {
-		lo = [3]int{}
-	}
-	return lo, hi, ok
-}

@@ -32,23 +32,6 @@ func MAD(values []float32) float32 {
 	return percentile(withoutNaN(x), 50)
 }
 
-// Mean returns the mean of the values that are in m and not NaN, and how many
-// those are; NaN and 0 if none. The sum is formed in float64. A nil mask takes
-// all. It panics if the lengths differ.
-func Mean(values []float32, m *Mask) (mean float64, n int) {
-	if m != nil && len(values) != len(m.In) {
-		panic("voxel: Mean: number of values differs from the mask's")
-	}
-	var sum float64
-	for i, v := range values {
-		if v == v && (m == nil || m.In[i]) {
-			sum += float64(v)
-			n++
-		}
-	}
-	return sum / float64(n), n // 0/0 is NaN
-}
-
 // Select returns the values that are in m and not NaN, in order. It panics if
 // the lengths differ.
 func (m *Mask) Select(values []float32) []float32 {

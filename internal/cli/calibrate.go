@@ -142,9 +142,9 @@ func printCalibration(w io.Writer, c *crossover.Calibration) {
 		fmt.Fprintln(w, n)
 	}
 	fmt.Fprintln(w)
-	rows := [][]string{{"contrast", "truth", "bias", "SD", "mean SE", "coverage [%]", "type I error [%]", "p < " + strconv.FormatFloat(1-c.Level, 'g', 3, 64) + " [%]"}}
+	rows := [][]string{{"contrast", "truth", "bias", "SD", "median SE", "coverage [%]", "type I error [%]", "p < " + strconv.FormatFloat(1-c.Level, 'g', 3, 64) + " [%]"}}
 	for _, e := range c.Effects {
-		rows = append(rows, []string{e.Name, fixed(e.Truth, 2), fixed(e.Bias, 3) + " ± " + fixed(e.BiasSE, 3), fixed(e.SD, 3), fixed(e.MeanSE, 3),
+		rows = append(rows, []string{e.Name, fixed(e.Truth, 2), fixed(e.Bias, 3) + " ± " + fixed(e.BiasSE, 3), fixed(e.SD, 3), fixed(e.SE, 3),
 			rateText(e.Coverage), rateText(e.TypeI), rateText(e.Rejected)})
 	}
 	table(w, rows)

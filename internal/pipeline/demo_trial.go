@@ -28,6 +28,8 @@ type DemoTrialConfig struct {
 	Version  string
 	Progress func(Event)
 	Warn     func(diag.List)
+
+	noMaps bool // for tests: no model at every voxel
 }
 
 // A DemoTrialResult sets what the analysis found beside what was planted.
@@ -117,7 +119,7 @@ func DemoTrial(ctx context.Context, c DemoTrialConfig) (*DemoTrialResult, error)
 		return nil, err
 	}
 	plan := filepath.Join(c.Dir, "plan.toml")
-	if err := writeDemoPlan(plan, trial); err != nil {
+	if err := writeDemoPlan(plan, trial, c.noMaps); err != nil {
 		return nil, err
 	}
 	group, err := RunGroup(ctx, GroupConfig{BIDSDir: raw, OutDir: out, Plan: plan, Standard: standard, Workers: c.Workers, Version: c.Version,
@@ -134,13 +136,17 @@ func DemoTrial(ctx context.Context, c DemoTrialConfig) (*DemoTrialResult, error)
 
 // writeDemoPlan writes the plan of the demonstration: the defaults, with what the
 // trial is about spelt out.
-func writeDemoPlan(path string, t *SimulateResult) error {
+func writeDemoPlan(path string, t *SimulateResult, noMaps bool) error {
 	quoted := func(list []string) string {
 		out := make([]string, len(list))
 		for i, s := range list {
 			out[i] = strconv.Quote(s)
 		}
 		return "[" + strings.Join(out, ", ") + "]"
+	}
+	more := ""
+	if noMaps {
+		more = "\n[maps]\nvoxelwise = false\n"
 	}
 	return atomicfile.Write(path, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, `# What is not said here has its default: see 'phasl plan init'.
@@ -153,7 +159,7 @@ challenge = "ketamine"
 
 [regions]
 primary = ["sgACC", "pgACC", "dACC"]
-`, strings.Join(t.Treatments, " or "), quoted(t.Treatments), quoted(t.Phases))
+%[4]s`, strings.Join(t.Treatments, " or "), quoted(t.Treatments), quoted(t.Phases), more)
 		return err
 	})
 }

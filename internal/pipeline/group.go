@@ -81,6 +81,7 @@ type group struct {
 	ctx   context.Context
 	plan  *crossover.Plan
 	ds    *bids.Dataset
+	known []crossover.Acquired // scans that the dataset knows
 	src   *source
 	trial *crossover.Trial
 	res   *crossover.Results
@@ -170,33 +171,33 @@ func (g *group) read() error {
 	if err != nil {
 		return err
 	}
+	g.src = src
+	var al diag.List
+	g.known = acquiredScans(ds, &al)
+	g.fault(al...)
+	g.checkLabels()
 	g.fault(sl...)
 	if src == nil || !planOK {
 		return g.l.Err()
 	}
-	g.src = src
 	return nil
 }
 
 // design finds the place of every scan in the trial.
 func (g *group) design() error {
-	var l diag.List
-	known := acquiredScans(g.ds, &l)
-	g.fault(l...)
-	g.checkLabels(known)
 	plan := g.plan
 	if len(g.c.Participants) > 0 {
 		// The exclusions of the subset are ours, not the plan's.
 		copied := *plan
 		copied.Exclude = slices.Clone(plan.Exclude)
-		for _, sub := range g.people(known) {
+		for _, sub := range g.people() {
 			if !g.c.wants(sub) {
 				copied.Exclude = append(copied.Exclude, crossover.Exclusion{Subject: sub, Reason: "not among the participants asked for on the command line"})
 			}
 		}
 		plan = &copied
 	}
-	trial, tl := crossover.NewTrial(plan, g.ds, g.src.join(g.c, known))
+	trial, tl := crossover.NewTrial(plan, g.ds, g.src.join(g.c, g.known))
 	g.fault(tl...)
 	if g.l.Err() != nil || trial == nil {
 		return g.l.Err()
@@ -211,9 +212,9 @@ func (g *group) design() error {
 }
 
 // people returns everybody the dataset or the results know.
-func (g *group) people(known []crossover.Acquired) []string {
+func (g *group) people() []string {
 	seen := map[string]bool{}
-	for _, a := range known {
+	for _, a := range g.known {
 		seen[a.Subject] = true
 	}
 	for _, s := range g.ds.Subjects() {
@@ -226,15 +227,17 @@ func (g *group) people(known []crossover.Acquired) []string {
 			}
 		}
 	}
-	for _, sc := range g.src.scans {
-		seen[sc.key.sub] = true
+	if g.src != nil {
+		for _, sc := range g.src.scans {
+			seen[sc.key.sub] = true
+		}
 	}
 	return sortedKeys(seen)
 }
 
 // checkLabels names participants asked for whom nobody knows.
-func (g *group) checkLabels(known []crossover.Acquired) {
-	people := g.people(known)
+func (g *group) checkLabels() {
+	people := g.people()
 	for _, want := range g.c.Participants {
 		if !slices.Contains(people, want) {
 			g.l.Errorf(g.ds.Root, "--participant-label", "use one of "+strings.Join(people, ", "), "there is no sub-%s", want)

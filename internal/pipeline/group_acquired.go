@@ -88,7 +88,8 @@ func acquiredScans(ds *bids.Dataset, l *diag.List) []crossover.Acquired {
 }
 
 // join adds to the scans that the dataset knows those known from the results
-// alone, and the phase that the results state where no table does.
+// alone, and the phase that the results state to scans without a row in
+// scans.tsv.
 func (s *source) join(c *GroupConfig, known []crossover.Acquired) []crossover.Acquired {
 	var out []crossover.Acquired
 	at := map[scanKey]int{}
@@ -101,7 +102,7 @@ func (s *source) join(c *GroupConfig, known []crossover.Acquired) []crossover.Ac
 	}
 	for _, sc := range s.scans {
 		if n, ok := at[sc.key]; ok {
-			if out[n].Phase == "" {
+			if out[n].Columns == nil { // else its row of scans.tsv counts, as it stands now
 				out[n].Phase = sc.phase
 			}
 			continue

@@ -17,7 +17,6 @@ import (
 func (g *group) page() (*report.Group, error) {
 	v := &report.Group{Title: g.res.Title, Dataset: datasetName(g.ds), Software: strings.TrimSpace("phasl " + g.c.Version),
 		Results: g.res, Plan: g.plan, Space: g.src.space, Problems: g.l.Warnings()}
-	v.Methods, v.References = report.GroupMethods(g.plan, g.res, v.Software, g.methods()...)
 	pages := g.participantPages()
 	for _, p := range g.trial.People {
 		if href := pages[p.Subject]; href != "" {

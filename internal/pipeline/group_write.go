@@ -163,6 +163,7 @@ func (g *group) write() (*GroupResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	view.Methods, view.References = report.GroupMethods(view, g.methods()...)
 	if err := atomicfile.Write(page, func(w io.Writer) error { return report.WriteGroup(w, view) }); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -49,6 +50,43 @@ func smallTrial(tb testing.TB) Config {
 		Standard: Standard{Template: filepath.Join(tpl, "tpl-phasl_res-02_T1w.nii.gz"), Atlas: filepath.Join(tpl, "tpl-phasl_atlas-phasl_res-02_dseg.nii.gz"), MinCoverage: 0.5}}
 }
 
+// another copies the person of a small dataset: one more to be processed at the
+// same time.
+func another(tb testing.TB, raw string) {
+	tb.Helper()
+	err := filepath.WalkDir(filepath.Join(raw, "sub-01"), func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(raw, p)
+		to := filepath.Join(raw, strings.ReplaceAll(rel, "sub-01", "sub-02"))
+		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+			return err
+		}
+		if strings.HasSuffix(p, ".json") {
+			b = bytes.ReplaceAll(b, []byte("sub-01"), []byte("sub-02"))
+		}
+		return os.WriteFile(to, b, 0o666)
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f, err := os.OpenFile(filepath.Join(raw, "participants.tsv"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := f.WriteString("sub-02\t40\tM\n"); err != nil {
+		tb.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
 // tree returns the SHA-256 of every file below dir.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
@@ -83,13 +121,15 @@ func sameTree(t *testing.T, what string, got, want map[string]string) {
 	}
 }
 
-// The same bytes for any number of workers, and after being stopped at any
+// The same bytes for any number of workers, people one by one or two at a time,
+// and after being stopped at any
 // step and started again.
 func TestSameBytes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("processes a small dataset several times")
 	}
 	c := smallTrial(t)
+	another(t, c.BIDSDir)
 	c.Workers = 1
 	steps := 0
 	c.Progress = func(Event) { steps++ }
@@ -98,8 +138,8 @@ func TestSameBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := tree(t, c.OutDir)
-	if n := len(first.Participants); n != 1 || len(first.Participants[0].Scans) != 1 {
-		t.Fatalf("%d participants processed, want one with one scan", n)
+	if n := len(first.Participants); n != 2 || len(first.Participants[0].Scans) != 1 {
+		t.Fatalf("%d participants processed, want two with one scan", n)
 	}
 	checkPlausible(t, first)
 	checkDerivatives(t, c, first)
@@ -108,8 +148,8 @@ func TestSameBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(again.Kept, []string{"01"}) {
-		t.Errorf("second run kept %v, want the finished participant", again.Kept)
+	if !slices.Equal(again.Kept, []string{"01", "02"}) {
+		t.Errorf("second run kept %v, want the finished participants", again.Kept)
 	}
 	sameTree(t, "second run", tree(t, c.OutDir), want)
 

@@ -191,31 +191,27 @@ func (s *scan) regionErrors(cbf *voxel.Image) ([]float64, string) {
 	}
 	out := make([]float64, len(rs.regions))
 	par.Do(s.set.Workers, len(out), func(i int) {
-		weights := make([]float32, rs.atlas.Len())
+		var at []int32 // the region's voxels that have a value
 		for _, l := range rs.regions[i].Labels {
 			for _, n := range rs.atlas.Voxels(l) {
 				if v := cbf.Data[n]; v == v {
-					weights[n] = 1
+					at = append(at, n)
 				}
 			}
 		}
-		back := voxel.Adjoint(weights, rs.atlas.Grid, s.series.Grid, s.toTemplate)
-		var sum, squares float64
-		native := make([]float32, len(back))
-		for n, w := range back {
-			if v := r.CBF.Data[n]; w != 0 && v == v {
-				native[n] = float32(w)
-				sum += w
-				if !paired {
-					squares += w * w * noise[n] * noise[n]
-				}
-			}
-		}
+		voxels, weights := voxel.Adjoint(at, nil, rs.atlas.Grid, s.series.Grid, s.toTemplate)
 		if paired {
-			out[i] = r.RegionSE(native)
-		} else {
-			out[i] = math.Sqrt(squares) / sum // 0/0 is NaN
+			out[i] = r.RegionSE(voxels, weights)
+			return
 		}
+		var sum, squares float64
+		for j, n := range voxels {
+			if v := r.CBF.Data[n]; v == v {
+				sum += weights[j]
+				squares += weights[j] * weights[j] * noise[n] * noise[n]
+			}
+		}
+		out[i] = math.Sqrt(squares) / sum // 0/0 is NaN
 	})
 	return out, source
 }
