@@ -86,12 +86,12 @@ func pseudoInverse(a []float64, n int) []float64 {
 		}
 	}
 	out := make([]float64, n*n)
-	if l := append([]float64(nil), b...); cholesky(l, n) {
+	if l := append([]float64(nil), b...); cholesky(l, n) && smallestPivot(l, n) > rankTolerance {
 		copy(out, invert(l, n))
 	} else {
 		val, vec := eigenSym(b, n)
 		for e, v := range val {
-			if v > 1e-10*math.Max(1, val[0]) {
+			if v > rankTolerance*math.Max(1, val[0]) {
 				outer(out, vec[e*n:e*n+n], vec[e*n:e*n+n], 1/v)
 			}
 		}
@@ -102,6 +102,21 @@ func pseudoInverse(a []float64, n int) []float64 {
 		}
 	}
 	return out
+}
+
+// rankTolerance is the eigenvalue of a matrix with unit diagonal below which a
+// direction counts as not identified. Where two variances cannot be told apart
+// rounding leaves some 1e-10, whose inverse would be the answer; a direction
+// truly known as badly as 1e-8 has no use either.
+const rankTolerance = 1e-8
+
+// smallestPivot returns the least squared diagonal element of a Cholesky factor.
+func smallestPivot(l []float64, n int) float64 {
+	least := math.Inf(1)
+	for i := range n {
+		least = min(least, l[i*n+i]*l[i*n+i])
+	}
+	return least
 }
 
 // satterthwaite returns the degrees of freedom of lᵀγ:

@@ -1,10 +1,10 @@
 // Package inflate decompresses gzip streams (RFC 1952, RFC 1951) faster than
 // compress/gzip, with its results: the same bytes from every valid stream, and
-// the same errors from every other.
+// the same errors from every other ([Reader.Read] names the one exception).
 //
 // A [Reader] holds its input and the last of its output in two fixed buffers,
-// some 200 KB with its tables, whatever the stream says. Three things make it fast.
-// Bits are taken from a 64-bit word that is refilled with one unaligned load
+// some 200 KB with its tables, whatever the stream says. Three things make it
+// fast. Bits are taken from a 64-bit word that is refilled with one unaligned load
 // and no branch. One look-up in a table gives all there is to know of a code:
 // how many bits to drop, and the literal, or the base of a length or distance
 // and its extra bits (table.go). And symbols are decoded without asking each
@@ -81,8 +81,11 @@ func NewReader(r io.Reader) (*Reader, error) {
 // after the bytes before it: [flate.CorruptInputError], [gzip.ErrChecksum]
 // after a member whose checksum or length is wrong, [gzip.ErrHeader] if
 // something else follows a member, io.ErrUnexpectedEOF if the stream is cut
-// off (up to 260 bytes before the cut may then be missing), or the error of the
-// source.
+// off, or the error of the source.
+//
+// Where a stream is cut off, up to 260 bytes before the cut may be missing, or
+// a few be there that compress/gzip does not find; and if the last bits before
+// the cut are damaged as well, that may be told instead.
 func (z *Reader) Read(p []byte) (int, error) {
 	for z.from == z.to {
 		if z.err != nil {

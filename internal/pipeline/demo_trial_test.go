@@ -66,7 +66,7 @@ func TestDemoTrial(t *testing.T) {
 	if err != nil || len(report) > 5<<20 {
 		t.Errorf("report of %d bytes, %v", len(report), err)
 	}
-	for _, word := range []string{"sub-01.html", "ketamine", "Simulated trial of ketamine after placebo or naltrexone", "Cerebral blood flow was"} {
+	for _, word := range []string{"sub-01.html", "ketamine", "Simulated trial of ketamine after placebo or naltrexone", "Labelling was pseudo-continuous"} {
 		if !strings.Contains(string(report), word) {
 			t.Errorf("the report does not hold %q", word)
 		}

@@ -166,7 +166,10 @@ func (s *scan) methodsInfo() report.Info {
 	return info
 }
 
-func readout(sequence string) string { return strings.ReplaceAll(sequence, "3D_", "") }
+// readout is the pulse sequence without the dimension, which stands before it.
+func readout(sequence string) string {
+	return strings.TrimLeft(strings.TrimPrefix(sequence, "3D"), "_ ")
+}
 
 // recoveredTR returns the repetition time that M0 was corrected for, 0 if it
 // was not.

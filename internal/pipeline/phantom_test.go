@@ -169,6 +169,9 @@ func TestSameBytes(t *testing.T) {
 	// Stopped on the way, with files of the first run and what a killed writer
 	// leaves lying about: made anew, the same.
 	c.Workers = 3
+	if err := os.Remove(recordPath(filepath.Join(c.OutDir, ".phasl"), "sub-02")); err != nil {
+		t.Fatal(err)
+	}
 	left := filepath.Join(c.OutDir, "sub-01", "perf", ".sub-01_cbf.nii.gz.tmp-123")
 	if err := os.WriteFile(left, nil, 0o666); err != nil {
 		t.Fatal(err)
