@@ -78,15 +78,15 @@ const (
 // with three pure classes (f = 1) and two mixed ones, CSF with grey and grey
 // with white, whose mixing fraction f is uniform on (0, 1). Class means,
 // variances, weights and the field are estimated by expectation–maximisation
-// from a regular subset of about 120,000 voxels away from the mask's edge, on a
-// slightly smoothed image, in which noise cannot be taken for tissue; the image
-// itself then gives the classes' means, variances and weights (in coarse images
-// two degrees of smoothing are tried, and of the fits that tell grey from white
-// matter the one more likely to give the image is taken), and every voxel's
-// probabilities are found by mean-field rounds with a Markov random field over
-// the six neighbours, in which classes far apart on the scale CSF – grey –
-// white are less welcome as neighbours. A mixed voxel gives its expected
-// fractions to its two tissues.
+// from a regular subset of about 200,000 voxels (120,000 where two fits are
+// made) away from the mask's edge, on a slightly smoothed image, in which noise
+// cannot be taken for tissue; the image itself then gives the classes' means,
+// variances and weights. In coarse images two degrees of smoothing are tried,
+// and of the fits that tell grey from white matter the one more likely to give
+// the image is taken. Every voxel's probabilities are found by mean-field
+// rounds with a Markov random field over the six neighbours, in which classes
+// far apart on the scale CSF – grey – white are less welcome as neighbours. A
+// mixed voxel gives its expected fractions to its two tissues.
 //
 // The order of tissue intensities must be that of a T1-weighted image; there is
 // no class for fat or bone, so a mask that leaks puts them into white matter
@@ -132,7 +132,11 @@ func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, 
 			out.GM.Data[n], out.WM.Data[n], out.CSF.Data[n] = nan, nan, nan
 		}
 	}
-	sample := b.subset(t1.Grid, 120_000)
+	widths, want := calmWidths(t1.Grid), 200_000
+	if len(widths) > 1 { // as many fits
+		want = 120_000
+	}
+	sample := b.subset(t1.Grid, want)
 	rep.Estimation = len(sample)
 	y := make([]float64, len(sample))
 	for i, v := range sample {
@@ -148,7 +152,7 @@ func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, 
 	pr := b.priors(priors, t1.Grid, opt.Workers)
 	var fit *estimation
 	high := math.Inf(-1)
-	for _, width := range calmWidths(t1.Grid) {
+	for _, width := range widths {
 		calm := b.calm(t1.Grid, sample, width, opt.Workers)
 		starts := startMixtures(calm)
 		if len(starts) == 0 {

@@ -337,6 +337,7 @@ func (g *group) analyse() error {
 		return g.l.Err()
 	}
 	g.res = res
+	g.fault(res.Problems...)
 	// Results do not hold where the plan lay on this machine.
 	res.Plan.File = filepath.Base(g.c.Plan)
 	if g.c.Plan == "" {

@@ -16,7 +16,7 @@ import (
 // page gathers what the report shows.
 func (g *group) page() (*report.Group, error) {
 	v := &report.Group{Title: g.res.Title, Dataset: datasetName(g.ds), Software: strings.TrimSpace("phasl " + g.c.Version),
-		Results: g.res, Plan: g.plan, Space: g.src.space, Problems: g.l.Warnings()}
+		Results: g.res, Plan: g.plan, Space: g.src.space}
 	pages := g.participantPages()
 	for _, p := range g.trial.People {
 		if href := pages[p.Subject]; href != "" {

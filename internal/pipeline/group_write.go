@@ -10,6 +10,7 @@ import (
 
 	"phasl/bids"
 	"phasl/crossover"
+	"phasl/diag"
 	"phasl/internal/atomicfile"
 	"phasl/nifti"
 	"phasl/report"
@@ -123,6 +124,7 @@ func (g *group) write() (*GroupResult, error) {
 			g.c.Warn(w)
 		}
 	}
+	g.res.Problems = append(diag.List{}, g.l.Warnings()...) // those of tables and results too
 	c := Config{OutDir: g.c.OutDir, Version: g.c.Version}
 	if err := c.writable(); err != nil {
 		return nil, err
