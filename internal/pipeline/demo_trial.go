@@ -18,12 +18,12 @@ import (
 
 // DemoTrialConfig says what [DemoTrial] is to do.
 type DemoTrialConfig struct {
-	Dir      string  // folder for raw data, template and results
-	Subjects int     // 0: 26
-	Seed     uint64  // of everything random; 0: 1
-	Full     bool    // images of the scanner's resolution in place of 4 mm
-	Voxel    float64 // size of the series' voxels [mm], where neither 4 nor the scanner's is wanted; 0: by Full
-	Physics  phantom.Physics
+	Dir      string          // folder for raw data, template and results
+	Subjects int             // 0: 26
+	Seed     uint64          // of everything random; 0: 1
+	Full     bool            // images of the scanner's resolution in place of 4 mm
+	Voxel    float64         // size of the series' voxels [mm], where neither 4 nor the scanner's is wanted; 0: by Full
+	Physics  phantom.Physics // zero: exchange with tissue, which the default equation does not describe
 	Workers  int
 	Version  string
 	Progress func(Event)
@@ -87,9 +87,10 @@ const (
 	demoProcessed = 0.9
 )
 
-// DemoTrial simulates a whole trial with [Simulate], from raw scans by the trial's protocol at
-// reduced resolution, analyses it by the default plan, and compares. Started
-// again with the same options it carries on where it was stopped.
+// DemoTrial simulates a whole trial with [Simulate] as raw scans by the trial's
+// protocol, runs participant and group level on it, and compares. Started again
+// with the same options it carries on where it was stopped; a folder begun with
+// other options is a fault.
 //
 // The planted value of a contrast is that of the true CBF at the scanner's
 // resolution, the mean over people. People, visits and scans differ at random

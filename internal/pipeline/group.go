@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"phasl/atlas"
 	"phasl/bids"
@@ -89,6 +90,7 @@ type group struct {
 	l     diag.List
 
 	derived map[scanKey]*derived
+	started time.Time // what killed writers left before is swept away
 }
 
 // RunGroup analyses the trial: it reads the dataset's tables, the
@@ -102,7 +104,7 @@ type group struct {
 // and is the same whatever the number of workers and however often the
 // analysis was stopped.
 func RunGroup(ctx context.Context, c GroupConfig) (*GroupResult, error) {
-	g := &group{c: &c, ctx: ctx}
+	g := &group{c: &c, ctx: ctx, started: time.Now()}
 	for _, step := range []func() error{g.read, g.design, g.measure, g.analyse, g.fitMaps} {
 		if err := ctx.Err(); err != nil {
 			return nil, err

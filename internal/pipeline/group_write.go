@@ -178,7 +178,13 @@ func (g *group) write() (*GroupResult, error) {
 	if err := g.describe(); err != nil {
 		return nil, err
 	}
-	return &GroupResult{Output: g.c.OutDir, Report: groupPage, GroupRecord: rec}, linkReport(g.c.OutDir)
+	if err := linkReport(g.c.OutDir); err != nil {
+		return nil, err
+	}
+	if err := sweep(filepath.Join(g.c.OutDir, ".phasl"), g.started); err != nil {
+		return nil, err
+	}
+	return &GroupResult{Output: g.c.OutDir, Report: groupPage, GroupRecord: rec}, sweepTop(g.c.OutDir, g.started)
 }
 
 // describe writes dataset_description.json where the participant level has
