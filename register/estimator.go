@@ -128,38 +128,48 @@ func (e *estimator) run(m model, init *voxel.Affine, local bool, res *Result, pr
 		last = e.level(f)
 	}
 	var s shading
-	for n, step := range []struct {
-		level  *level
-		points int
-		search search
-		shade  bool // estimate the shading and go on
-	}{
-		{mid, 25000, search{iterations: 30, tolerance: 0.05, longest: 6, overlap: leastOverlapInSearch}, false},
-		{last, 120000, search{iterations: 40, tolerance: 0.01, longest: 3, overlap: leastOverlapInSearch}, true},
+	for n, p := range []polish{
+		{level: mid, points: 25000, search: search{iterations: 30, tolerance: 0.05, longest: 6, overlap: leastOverlapInSearch}},
+		{level: last, points: 120000, search: search{iterations: 40, tolerance: 0.01, longest: 3, overlap: leastOverlapInSearch}, final: true},
 	} {
-		o := e.objective(step.level, step.points, e.workers)
-		if o.points.len() < leastSamples {
+		if t, ok = e.polish(m, t, p, &s, res); !ok {
 			return voxel.Affine{}, false
-		}
-		o.correct(e, s)
-		got := o.minimise(m, t.Mul(voxel.Translation(o.points.centre)), step.search)
-		res.Iterations += got.iterations
-		s = e.estimateShading(o, got.at)
-		if step.shade {
-			o.correct(e, s)
-			step.search.tolerance = 0.004
-			got = o.minimise(m, got.at, step.search)
-			res.Iterations += got.iterations
-		}
-		t = got.at.Mul(voxel.Translation(negative(o.points.centre)))
-		res.Converged = got.converged
-		res.Value = -o.value(got.at)
-		if e.metric == Correlation {
-			res.Value = 1 - math.Exp(-2*res.Value)
 		}
 		progress(0.7 + 0.2*float64(n))
 	}
 	return t, true
+}
+
+// A polish says how a pose that is nearly right is made exact.
+type polish struct {
+	level  *level
+	points int
+	search search
+	final  bool // estimate the shading and go on
+}
+
+// polish refines t with the shading s, and updates s.
+func (e *estimator) polish(m model, t voxel.Affine, p polish, s *shading, res *Result) (voxel.Affine, bool) {
+	o := e.objective(p.level, p.points, e.workers)
+	if o.points.len() < leastSamples {
+		return t, false
+	}
+	o.correct(e, *s)
+	got := o.minimise(m, t.Mul(voxel.Translation(o.points.centre)), p.search)
+	res.Iterations += got.iterations
+	*s = e.estimateShading(o, got.at)
+	if p.final {
+		o.correct(e, *s)
+		p.search.tolerance = 0.004
+		got = o.minimise(m, got.at, p.search)
+		res.Iterations += got.iterations
+	}
+	res.Converged = got.converged
+	res.Value = -o.value(got.at)
+	if e.metric == Correlation {
+		res.Value = 1 - math.Exp(-2*res.Value)
+	}
+	return got.at.Mul(voxel.Translation(negative(o.points.centre))), true
 }
 
 // finest returns the resolution [mm] of the last level: that of the coarser

@@ -13,28 +13,33 @@ import (
 //
 // The volume V is modelled at the points x of the reference R as
 //
-//	V(T x) = a·R(x) + Σ_q b_q·∂R/∂θ_q(x) + c + Σ_n d_n·N_n(x)
+//	V(T x) = a·R(x) + Σ_q b_q·∂R/∂θ_q(x) + c + R(x)·(g·x) + Σ_n d_n·N_n(x)
 //
 // so that b/a is the small motion δ with V(T x) = a·R(δ x), and T∘δ⁻¹ is the
 // better pose. R and its derivatives never change, so each step is one linear
 // regression (inverse compositional Gauss–Newton: Baker and Matthews 2004, Int
-// J Comput Vis 56:221, doi:10.1023/B:VISI.0000011205.11775.fd). N are extra
+// J Comput Vis 56:221, doi:10.1023/B:VISI.0000011205.11775.fd). g is the change
+// of gain that a head meets which moves within the receive field. N are extra
 // columns that absorb differences of contrast.
 type pattern struct {
 	points  *cloud
-	columns [][]float32 // 6 derivatives, value, 1, extras
+	columns [][]float32 // 6 derivatives, value, 1, value times x, y, z, extras
+	gram    [][]float64 // inner products of the columns
 }
 
+// mostColumns is the largest number of columns of a pattern.
+const mostColumns = 12
+
 // newPattern draws about limit points from ref, where mask says. With mapped,
-// extra columns let the relation between the two images' values be a parabola
-// and its gain vary linearly in space, so that a perfusion signal, which
-// follows tissue and coil, is not taken for motion.
+// an extra column lets the relation between the two images' values be a
+// parabola, so that a perfusion signal, which follows tissue, is not taken for
+// motion.
 func newPattern(ref *volume, mask *voxel.Mask, limit int, mapped bool, workers int) *pattern {
 	p := &pattern{points: gridCloud(ref, mask, limit)}
 	n := p.points.len()
-	count := 8
+	count := mostColumns - 1
 	if mapped {
-		count = 12
+		count = mostColumns
 	}
 	p.columns = make([][]float32, count)
 	for i := range p.columns {
@@ -66,14 +71,15 @@ func newPattern(ref *volume, mask *voxel.Mask, limit int, mapped bool, workers i
 			f := float64(p.points.f[i])
 			p.columns[6][i] = float32(f)
 			p.columns[7][i] = float32(scale)
+			for a := range 3 {
+				p.columns[8+a][i] = float32(f * x[a] / reach)
+			}
 			if mapped {
-				p.columns[8][i] = float32(f * f / scale)
-				for a := range 3 {
-					p.columns[9+a][i] = float32(f * x[a] / reach)
-				}
+				p.columns[11][i] = float32(f * f / scale)
 			}
 		}
 	})
+	p.gram = p.products(workers)
 	return p
 }
 
@@ -127,13 +133,20 @@ func (p *pattern) register(v *volume, start voxel.Affine, iterations int, tolera
 	n := p.points.len()
 	k := len(p.columns)
 	out := fit{at: start}
-	s := newSamples(n)
+	s := &samples{m: make([]float32, n)}
+	if v.cubic == nil {
+		s = newSamples(n)
+	}
 	radius := math.Sqrt(p.points.second[0][0] + p.points.second[1][1] + p.points.second[2][2])
 	back := voxel.Translation(negative(p.points.centre))
 	damping, last := 1.0, math.Inf(1)
 	for out.iterations < iterations {
 		u := v.inv.Mul(out.at).Mul(voxel.Translation(p.points.centre))
-		v.sample(p.points, &u, s, 0, n)
+		if v.cubic == nil {
+			v.sample(p.points, &u, s, 0, n)
+		} else {
+			v.values(p.points, &u, s.m)
+		}
 		normal, rhs, sum, squares, used := p.normal(s.m)
 		if used < n/4 || used < 10*k {
 			break
@@ -176,41 +189,83 @@ func (p *pattern) register(v *volume, start voxel.Affine, iterations int, tolera
 	return out
 }
 
+// products returns the inner products of the columns over all points.
+func (p *pattern) products(workers int) [][]float64 {
+	k := len(p.columns)
+	n := p.points.len()
+	part := make([][][]float64, (n+pieceLen-1)/pieceLen)
+	par.Ranges(workers, n, pieceLen, func(lo, hi int) {
+		a := square(k)
+		// In blocks, so that one block of every column stays in cache.
+		const block = 512
+		var buf [mostColumns][block]float64
+		for at := lo; at < hi; at += block {
+			end := min(at+block, hi)
+			for q, col := range p.columns {
+				for i, v := range col[at:end] {
+					buf[q][i] = float64(v)
+				}
+			}
+			for i := range k {
+				for j := range i + 1 {
+					a[i][j] += product(buf[i][:end-at], buf[j][:end-at])
+				}
+			}
+		}
+		part[lo/pieceLen] = a
+	})
+	out := square(k)
+	for _, a := range part {
+		for i := range k {
+			for j := range i + 1 {
+				out[i][j] += a[i][j]
+			}
+		}
+	}
+	return out
+}
+
 // normal returns the normal equations of the columns against m, over the
-// points where m has a value.
+// points where m has a value. The columns' own products are those over all
+// points less the few where m has none.
 func (p *pattern) normal(m []float32) (a [][]float64, rhs []float64, sum, squares float64, used int) {
 	k := len(p.columns)
 	a = square(k)
 	rhs = make([]float64, k)
-	// In blocks, so that one block of every column stays in cache.
 	const block = 512
-	var buf [16][block]float64
+	var y [block]float64
+	var out []int
 	for lo := 0; lo < len(m); lo += block {
 		hi := min(lo+block, len(m))
-		c := 0
-		for i := lo; i < hi; i++ {
-			v := m[i]
+		for i, v := range m[lo:hi] {
 			if v != v {
-				continue
+				out = append(out, lo+i)
+				v = 0
+			} else {
+				used++
 			}
-			for q, col := range p.columns {
-				buf[q][c] = float64(col[i])
-			}
-			buf[k][c] = float64(v)
-			c++
+			y[i] = float64(v)
 		}
-		used += c
-		y := buf[k][:c]
-		for i := range k {
-			x := buf[i][:c]
-			for j := range i + 1 {
-				a[i][j] += product(x, buf[j][:c])
-			}
-			rhs[i] += product(x, y)
+		for q, col := range p.columns {
+			rhs[q] += mixed(col[lo:hi], y[:hi-lo])
 		}
-		squares += product(y, y)
-		for _, v := range y {
+		squares += product(y[:hi-lo], y[:hi-lo])
+		for _, v := range y[:hi-lo] {
 			sum += v
+		}
+	}
+	for i := range k {
+		copy(a[i][:i+1], p.gram[i][:i+1])
+	}
+	for _, n := range out {
+		var row [mostColumns]float64
+		for q, col := range p.columns {
+			row[q] = float64(col[n])
+		}
+		for i := range k {
+			for j := range i + 1 {
+				a[i][j] -= row[i] * row[j]
+			}
 		}
 	}
 	for i := range k {
@@ -219,6 +274,23 @@ func (p *pattern) normal(m []float32) (a [][]float64, rhs []float64, sum, square
 		}
 	}
 	return a, rhs, sum, squares, used
+}
+
+// mixed returns the inner product of x and y, which have equal lengths.
+func mixed(x []float32, y []float64) float64 {
+	var s0, s1, s2, s3 float64
+	y = y[:len(x)]
+	i := 0
+	for ; i+4 <= len(x); i += 4 {
+		s0 += float64(x[i]) * y[i]
+		s1 += float64(x[i+1]) * y[i+1]
+		s2 += float64(x[i+2]) * y[i+2]
+		s3 += float64(x[i+3]) * y[i+3]
+	}
+	for ; i < len(x); i++ {
+		s0 += float64(x[i]) * y[i]
+	}
+	return s0 + s1 + s2 + s3
 }
 
 // product returns the inner product of x and y, which have equal lengths.

@@ -111,6 +111,7 @@ type mover struct {
 	pose   []voxel.Affine // group reference world → volume world
 	fit    []fit
 	failed []string
+	look   *volume // the largest group's mean, see [mover.view]
 }
 
 const (
@@ -167,8 +168,8 @@ func smoothed(img *voxel.Image, fwhm float64) *volume {
 	s := img.Spacing()
 	v := newVolume(img, nil, 0, 0, 1)
 	for a := range 3 {
-		// Linear interpolation between voxels much larger than the kernel
-		// pulls poses towards the grid.
+		// Interpolation between voxels much larger than the kernel pulls
+		// poses towards the grid.
 		if sigma := max(fwhm, motionWidth*s[a]) / fwhmPerSigma / s[a]; sigma > 0.2 {
 			v.reduce(a, 1, sigma, 1)
 		}
@@ -227,15 +228,18 @@ func (m *mover) run() MotionResult {
 			main = t
 		}
 	}
+	centre := gridCloud(&volume{Grid: m.series.Grid, data: make([]float32, m.series.Len())}, m.mask, math.MaxInt).centre
+	last := main
 	for _, t := range teams {
 		if t != main && len(t.vols) > 0 {
-			m.between(main, t)
+			if m.between(main, last, t, centre) {
+				last = t
+			}
 		}
 		for _, v := range t.vols {
 			m.pose[v] = m.pose[v].Mul(t.offset)
 		}
 	}
-	centre := gridCloud(&volume{Grid: m.series.Grid, data: make([]float32, m.series.Len())}, m.mask, math.MaxInt).centre
 	var removed []GroupShift
 	for _, t := range teams {
 		if t == main {
@@ -264,6 +268,7 @@ func (m *mover) within(t *team) {
 	first := m.typical(t)
 	t.mean = m.fine[first]
 	if len(t.vols) == 1 {
+		t.mean.sharpen()
 		m.fit[first] = fit{at: voxel.Identity(), correlation: 1, converged: true}
 		return
 	}
@@ -272,8 +277,9 @@ func (m *mover) within(t *team) {
 		v := t.vols[i]
 		m.pose[v] = rough.register(m.rough[v], voxel.Identity(), 20, 0.1).at
 	})
-	m.pass(t, 0.01)
+	m.pass(t, 0.02)
 	m.rescue(t, first)
+	par.Do(m.opt.Workers, len(t.vols), func(i int) { m.fine[t.vols[i]].sharpen() })
 	good := &team{vols: slices.DeleteFunc(slices.Clone(t.vols), func(v int) bool {
 		return !m.fit[v].converged || m.fit[v].correlation < leastFit
 	})}
@@ -289,9 +295,6 @@ func (m *mover) within(t *team) {
 		m.failed[v] = fmt.Sprintf("the volume does not align with its group (correlation %.2f)", f.correlation)
 		return true
 	})
-	if len(t.vols) > 0 {
-		t.mean = m.mean(t)
-	}
 }
 
 // leastFit is the correlation with its model below which a volume's pose is
@@ -353,16 +356,6 @@ func (m *mover) rescue(t *team, first int) {
 // reference of t, on the series' grid.
 func (m *mover) mean(t *team) *volume { return m.average(t, m.fine) }
 
-// raw returns the mean of the volumes of t at their poses, not smoothed.
-func (m *mover) raw(t *team) *voxel.Image {
-	vols := make([]*volume, len(m.series.Vols))
-	for _, v := range t.vols {
-		vols[v] = newVolume(m.series.Image(v), nil, 0, 0, m.opt.Workers)
-	}
-	mean := m.average(t, vols)
-	return &voxel.Image{Grid: mean.Grid, Data: mean.data}
-}
-
 func (m *mover) average(t *team, vols []*volume) *volume {
 	g := m.series.Grid
 	out := &volume{Grid: g, inv: g.Affine.Inverse(), data: make([]float32, g.Len())}
@@ -372,46 +365,32 @@ func (m *mover) average(t *team, vols []*volume) *volume {
 		maps[v] = vols[v].inv.Mul(m.pose[v]).Mul(g.Affine)
 	}
 	par.Do(m.opt.Workers, g.Dim[2], func(k int) {
-		for n := k * plane; n < (k+1)*plane; n++ {
-			i, j, k := g.Coord(n)
-			p := voxel.Vec{float64(i), float64(j), float64(k)}
-			var sum, count float32
-			for _, v := range t.vols {
-				if x := vols[v].at(maps[v].Map(p)); x == x {
-					sum += x
-					count++
+		sum, count := make([]float32, plane), make([]int, plane)
+		value, at := make([]float32, g.Dim[0]), make([]voxel.Vec, g.Dim[0])
+		for _, v := range t.vols {
+			for j := range g.Dim[1] {
+				for i := range at {
+					at[i] = maps[v].Map(voxel.Vec{float64(i), float64(j), float64(k)})
+				}
+				vols[v].interpolate(value, at)
+				for i, x := range value {
+					if x == x {
+						sum[j*g.Dim[0]+i] += x
+						count[j*g.Dim[0]+i]++
+					}
 				}
 			}
+		}
+		for n, c := range count {
 			// Where only some volumes reach, the mean would have an edge.
-			if 4*int(count) < 3*len(t.vols) {
-				sum = float32(math.NaN())
+			if 4*c < 3*len(t.vols) {
+				sum[n] = float32(math.NaN())
 			}
-			out.data[n] = sum / count
+			out.data[k*plane+n] = sum[n] / float32(c)
 		}
 	})
+	out.hasNaN = slices.ContainsFunc(out.data, func(x float32) bool { return x != x })
 	return out
-}
-
-// sameContrast is the correlation between two groups' means, a parabola and a
-// linear shading allowed for, from which least squares is more exact than
-// mutual information.
-const sameContrast = 0.97
-
-// between finds where the reference of t lies in that of main.
-func (m *mover) between(main, t *team) {
-	p := newPattern(main.mean, m.mask, motionPoints, true, m.opt.Workers)
-	f := p.register(t.mean, voxel.Identity(), 30, 0.001)
-	t.offset = f.at
-	if f.converged && f.correlation > sameContrast {
-		return
-	}
-	r := Rigid(m.raw(main), m.raw(t), Options{FixedMask: m.opt.Mask, MovingMask: m.opt.Mask, Local: true, Workers: m.opt.Workers})
-	t.offset = r.Transform
-	if !r.OK() {
-		for _, v := range t.vols {
-			m.failed[v] = r.Reason
-		}
-	}
 }
 
 // result puts the poses in the reference asked for.
@@ -426,14 +405,11 @@ func (m *mover) result(main *team, centre voxel.Vec) MotionResult {
 	if m.opt.Reference != nil {
 		origin = m.pose[*m.opt.Reference]
 	} else {
-		var mean Pose
+		var poses []Pose
 		for _, v := range main.vols {
-			p := poseOf(m.pose[v], r.Centre)
-			for a := range 3 {
-				mean.Translation[a] += p.Translation[a] / float64(len(main.vols))
-				mean.Rotation[a] += p.Rotation[a] / float64(len(main.vols))
-			}
+			poses = append(poses, poseOf(m.pose[v], r.Centre))
 		}
+		mean := meanPose(poses)
 		origin = mean.About(r.Centre)
 	}
 	origin = origin.Inverse()

@@ -56,9 +56,10 @@ func (s scan) series(seed uint64) (*voxel.Series, []int, []voxel.Affine) {
 	return out, group, truth
 }
 
-// motionErrors returns the mean error [mm] of each volume, relative to ref,
-// and the mean difference of label from control.
-func motionErrors(r MotionResult, truth []voxel.Affine, group []int, mask *voxel.Mask, ref int) (each []float64, zigzag voxel.Vec) {
+// motionErrors returns the mean error over the mask [mm] and the angle of the
+// error of rotation [degree] of each volume, relative to ref, and the mean
+// difference of label from control.
+func motionErrors(r MotionResult, truth []voxel.Affine, group []int, mask *voxel.Mask, ref int) (each, angle []float64, zigzag voxel.Vec) {
 	var sum [3]voxel.Vec
 	var count [3]float64
 	for v := range truth {
@@ -66,6 +67,7 @@ func motionErrors(r MotionResult, truth []voxel.Affine, group []int, mask *voxel
 		want := truth[v].Mul(truth[ref].Inverse())
 		e, _ := meanError(got, want, mask)
 		each = append(each, e)
+		angle = append(angle, degrees(got.Mul(want.Inverse())))
 		a, b := poseOf(got, r.Centre), poseOf(want, r.Centre)
 		for k := range 3 {
 			sum[group[v]][k] += a.Translation[k] - b.Translation[k]
@@ -75,12 +77,24 @@ func motionErrors(r MotionResult, truth []voxel.Affine, group []int, mask *voxel
 	for k := range 3 {
 		zigzag[k] = sum[1][k]/count[1] - sum[0][k]/count[0]
 	}
-	return each, zigzag
+	return each, angle, zigzag
 }
 
+// degrees returns the angle of the rigid map t [degree], exact for small ones.
+func degrees(t voxel.Affine) float64 {
+	return math.Hypot(math.Hypot(t[2][1]-t[1][2], t[0][2]-t[2][0]), t[1][0]-t[0][1]) / 2 * 180 / math.Pi
+}
+
+// The goal of motion correction, for the worst volume: about a twentieth of a
+// voxel.
+const (
+	goalMM      = 0.2
+	goalDegrees = 0.2
+)
+
 // Motion of up to 4 mm and 4°, with noise, a label 2 % (without) and 8 % (with
-// background suppression) darker in grey matter. The goal is 0.2 mm; an M0 of
-// another contrast, alone in its group, is allowed 0.6.
+// background suppression) darker in grey matter, and an M0 of another contrast,
+// alone in its group.
 func TestMotionRecovery(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow")
@@ -93,9 +107,13 @@ func TestMotionRecovery(t *testing.T) {
 		{"suppressed", scan{volumes: 8, tissue: suppressed, perfusion: 15, noise: 8, drift: 4}},
 		{"suppressed with M0", scan{volumes: 9, tissue: suppressed, perfusion: 15, noise: 8, drift: 4, m0: true}},
 		{"still", scan{volumes: 6, tissue: suppressed, perfusion: 15, noise: 4}},
+		{"still with M0", scan{volumes: 7, tissue: suppressed, perfusion: 15, noise: 8, m0: true}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var all, m0 []float64
+			if tt.name == "still with M0" && seeds() == 1 {
+				t.Skip("one series with an M0 is enough; PHASL_SEEDS=10 runs this too")
+			}
+			var all errorList
 			for seed := range seeds() {
 				s, group, truth := tt.s.series(seed)
 				r, err := Motion(s, MotionOptions{Group: group})
@@ -103,41 +121,60 @@ func TestMotionRecovery(t *testing.T) {
 					t.Fatal(err)
 				}
 				mask := brainMask(s.Grid)
-				each, zigzag := motionErrors(r, truth, group, mask, 1)
-				if tt.s.m0 {
-					m0 = append(m0, each[0])
-					each = each[1:]
-				}
-				all = append(all, each...)
+				_, _, zigzag := motionErrors(r, truth, group, mask, 1)
+				all.add(r, truth, group, mask, tt.s.m0)
 				for v, f := range r.Failed {
 					if f != "" {
 						t.Errorf("seed %d: volume %d: %s", seed, v, f)
 					}
 				}
-				if tt.s.drift == 0 {
+				if tt.name == "still" {
 					plain, err := Motion(s, MotionOptions{})
 					if err != nil {
 						t.Fatal(err)
 					}
-					_, without := motionErrors(plain, truth, group, mask, 1)
+					_, _, without := motionErrors(plain, truth, group, mask, 1)
 					t.Logf("control–label shift: %.3f mm with groups, %.3f without", zigzag, without)
 					if d := math.Hypot(math.Hypot(zigzag[0], zigzag[1]), zigzag[2]); d > 0.05 {
 						t.Errorf("control–label shift of a still head %.3f mm, want below 0.05", d)
 					}
 				}
 			}
-			var mean float64
-			for _, e := range all {
-				mean += e / float64(len(all))
-			}
-			t.Logf("mean %.3f, worst volume %.3f mm; M0 %.3f", mean, slices.Max(all), m0)
-			if !(mean <= 0.15) || !(slices.Max(all) <= 0.3) {
-				t.Errorf("mean error %.3f mm, worst %.3f", mean, slices.Max(all))
-			}
-			if len(m0) > 0 && !(slices.Max(m0) <= 0.6) {
-				t.Errorf("M0 off by %.3f mm", m0)
-			}
+			all.check(t)
 		})
+	}
+}
+
+// An errorList gathers the errors of volumes, M0 apart.
+type errorList struct{ mm, angle, m0, m0Angle []float64 }
+
+// add adds the errors of r relative to volume 1; m0 says that volume 0 is one.
+func (l *errorList) add(r MotionResult, truth []voxel.Affine, group []int, mask *voxel.Mask, m0 bool) {
+	each, angle, _ := motionErrors(r, truth, group, mask, 1)
+	if m0 {
+		l.m0, l.m0Angle = append(l.m0, each[0]), append(l.m0Angle, angle[0])
+		each, angle = each[1:], angle[1:]
+	}
+	l.mm, l.angle = append(l.mm, each...), append(l.angle, angle...)
+}
+
+// check compares the worst volume with the goal.
+func (l *errorList) check(t *testing.T) {
+	t.Helper()
+	var mean float64
+	for _, e := range l.mm {
+		mean += e / float64(len(l.mm))
+	}
+	t.Logf("mean %.3f, worst volume %.3f mm, %.3f°; M0 %.3f mm, %.3f°", mean, slices.Max(l.mm), slices.Max(l.angle), l.m0, l.m0Angle)
+	// The mean is held tighter, to about twice what ten seeds gave (0.053).
+	if !(mean <= 0.1) {
+		t.Errorf("mean error %.3f mm", mean)
+	}
+	if e := slices.Max(append(l.mm, l.m0...)); !(e <= goalMM) {
+		t.Errorf("worst volume off by %.3f mm, want at most %g", e, goalMM)
+	}
+	if e := slices.Max(append(l.angle, l.m0Angle...)); !(e <= goalDegrees) {
+		t.Errorf("worst volume off by %.3f°, want at most %g", e, goalDegrees)
 	}
 }
 

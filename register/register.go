@@ -83,6 +83,30 @@ func estimate(fixed, moving *voxel.Image, m model, opt Options) Result {
 	return res
 }
 
+// refine returns the rigid map near start at the images' full resolution alone.
+func refine(fixed, moving *voxel.Image, start voxel.Affine, opt Options) voxel.Affine {
+	a, b := newHead(fixed, opt.FixedMask, opt.Workers), newHead(moving, opt.MovingMask, opt.Workers)
+	if a.fault != "" || b.fault != "" {
+		return start
+	}
+	e, swap := newEstimator(a, b, MutualInformation, opt)
+	t := start
+	if swap {
+		t = t.Inverse()
+	}
+	t, ok := e.polish(rigidModel, t, polish{
+		level: e.level(e.finest()), points: 300000, final: true,
+		search: search{iterations: 40, tolerance: 0.01, longest: 3, overlap: leastOverlapInSearch},
+	}, &shading{}, &Result{})
+	if !ok || !t.Invertible() {
+		return start
+	}
+	if swap {
+		t = t.Inverse()
+	}
+	return t
+}
+
 func checkShapes(img *voxel.Image, mask *voxel.Mask, name string) {
 	if len(img.Data) != img.Len() {
 		panic("register: " + name + " image: length differs from its grid's")

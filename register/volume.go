@@ -14,6 +14,7 @@ type volume struct {
 	inv    voxel.Affine // world → voxel
 	data   []float32
 	hasNaN bool
+	cubic  *voxel.Sampler // nil: linear interpolation, see [volume.sharpen]
 }
 
 // fwhmPerSigma is the full width at half maximum of a Gaussian of σ = 1.

@@ -2,9 +2,10 @@ package report
 
 import (
 	"math"
-	"slices"
 	"strconv"
 	"strings"
+
+	"phasl/voxel"
 )
 
 // niceTicks returns about n round numbers in [lo, hi]: multiples of 1, 2 or 5
@@ -193,11 +194,11 @@ func seriesClass(kind string, k int) string { return kind + strconv.Itoa(k%6) }
 func textWidth(s string) float64 { return 8 * float64(len([]rune(s))) }
 
 // maxSample is the number of values a quantile for a colour window is taken
-// from: enough for its position to vary by a tenth of a per cent.
-const maxSample = 200_000
+// from: enough for its position to vary by a quarter of a per cent.
+const maxSample = 50_000
 
 // quantile returns the p-quantile of the finite values, of those in the mask
-// if there is one, by the nearest rank; NaN if there are none. Of very many
+// if there is one; NaN if there are none. Of very many
 // values it takes an even sample.
 func quantile(data []float32, in []bool, p float64) float64 {
 	v := make([]float32, 0, len(data))
@@ -205,9 +206,6 @@ func quantile(data []float32, in []bool, p float64) float64 {
 		if (in == nil || in[i]) && !math.IsNaN(float64(x)) && !math.IsInf(float64(x), 0) {
 			v = append(v, x)
 		}
-	}
-	if len(v) == 0 {
-		return math.NaN()
 	}
 	if k := (len(v) + maxSample - 1) / maxSample; k > 1 {
 		n := 0
@@ -217,8 +215,7 @@ func quantile(data []float32, in []bool, p float64) float64 {
 		}
 		v = v[:n]
 	}
-	slices.Sort(v)
-	return float64(v[int(math.Round(p*float64(len(v)-1)))])
+	return float64(voxel.Percentile(v, 100*p))
 }
 
 // niceCeil returns a round number at or above v: 1, 1.2, 1.5, 2, 2.5, 3, 4, 5,

@@ -87,7 +87,7 @@ func TestQuantile(t *testing.T) {
 	for i := range big {
 		big[i] = float32(i*7919%len(big)) / float32(len(big))
 	}
-	if got := quantile(big, nil, 0.9); math.Abs(got-0.9) > 2e-3 { // the sample's position varies by 1/√200000
+	if got := quantile(big, nil, 0.9); math.Abs(got-0.9) > 4e-3 { // the sample's position varies by 1/√50000
 		t.Errorf("sampled: %g, want 0.9", got)
 	}
 }
