@@ -91,7 +91,7 @@ func (e *estimator) likeness(c *cloud, to *volume) likeness {
 		return newCorrelation(c.f)
 	}
 	flo, fhi := limits(c.f, 0.002, 0.998)
-	mlo, mhi := limits(to.data, 0.001, 0.999)
+	mlo, mhi := to.usualRange()
 	if !(fhi > flo) {
 		flo, fhi = 0, 1
 	}

@@ -2,6 +2,7 @@ package register
 
 import (
 	"math"
+	"sync"
 
 	"phasl/internal/par"
 	"phasl/voxel"
@@ -15,6 +16,17 @@ type volume struct {
 	data   []float32
 	hasNaN bool
 	cubic  *voxel.Sampler // nil: linear interpolation, see [volume.sharpen]
+
+	usual struct { // the range of nearly all values, found once
+		sync.Once
+		lo, hi float32
+	}
+}
+
+// usualRange returns the 0.1 % and 99.9 % quantiles of the values.
+func (v *volume) usualRange() (lo, hi float32) {
+	v.usual.Do(func() { v.usual.lo, v.usual.hi = limits(v.data, 0.001, 0.999) })
+	return v.usual.lo, v.usual.hi
 }
 
 // fwhmPerSigma is the full width at half maximum of a Gaussian of σ = 1.
