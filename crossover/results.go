@@ -62,6 +62,9 @@ type RegionFit struct {
 	Attenuation []Attenuation `json:"attenuation"` // of the phase effect, by each treatment but the reference
 	Data        []Point       `json:"data"`
 	Notes       []string      `json:"notes"`
+
+	MissingValues []string   `json:"missing_values"`        // scans of the design that have no value of this region: "sub-07, naltrexone, infusion"
+	Sensitivity   *RegionFit `json:"sensitivity,omitempty"` // of primary regions: the same with people who differ in the phase effect; without Data
 }
 
 // A Component is a variance of the model.
@@ -149,7 +152,42 @@ type Attenuation struct {
 	Equivalent    bool   `json:"equivalent"`   // P < Alpha
 	NotLessened   bool   `json:"not_lessened"` // PLower < Alpha
 	Verdict       string `json:"verdict"`      // in words; a difference counts by p_adjusted
+
+	Outcome Outcome `json:"outcome"` // the verdict in a word: all that speak of it use this
+
+	// Retained is the phase effect under the treatment in percent of that under
+	// the reference, with Fieller's interval of level 1 − 2 alpha; NaN where the
+	// reference's effect is not told from zero.
+	Retained     Number `json:"retained_percent"`
+	RetainedLow  Number `json:"retained_ci_low"`
+	RetainedHigh Number `json:"retained_ci_high"`
+
+	// The interval and the margins on the scale on which the plan decides:
+	// equivalence is shown exactly if the interval lies between the margins.
+	DecisiveUnit       string `json:"decisive_unit"` // "% of the ketamine effect under placebo"
+	DecisiveLow        Number `json:"decisive_ci_low"`
+	DecisiveHigh       Number `json:"decisive_ci_high"`
+	DecisiveMarginLow  Number `json:"decisive_margin_low"`
+	DecisiveMarginHigh Number `json:"decisive_margin_high"`
+
+	PriorSD Number `json:"bf_scale_units"` // the prior's scale in the unit of the estimate: half of the effects it expects are smaller
 }
+
+// An Outcome is what the evidence on attenuation amounts to. A difference
+// counts as shown by its p-value corrected over regions.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeEquivalent     Outcome = "equivalent"                  // within the margin, and no difference shown
+	OutcomeLessenedWithin Outcome = "lessened, within the margin" // a difference shown, and within the margin
+	OutcomeEnlargedWithin Outcome = "enlarged, within the margin" // likewise
+	OutcomeLessened       Outcome = "lessened"                    // a difference shown, and not within the margin
+	OutcomeEnlarged       Outcome = "enlarged"                    // likewise
+	OutcomeNotLessened    Outcome = "not lessened by the margin"  // only the lower bound holds, and no difference shown
+	OutcomeNotSettled     Outcome = "not settled"                 // neither a difference nor equivalence
+	OutcomeUnknown        Outcome = ""                            // could not be tested
+)
 
 // A Point is one value that entered a model.
 type Point struct {
