@@ -132,7 +132,7 @@ func Simulate(maps *Maps, p Protocol, opt Options) *Acquisition {
 // acquire simulates one series with the head where opt has it. Its truth holds
 // no images.
 func (s *simulator) acquire(opt Options) *Acquisition {
-	s.opt, s.position = opt, orIdentity(opt.Position)
+	s.opt, s.position = opt.sampled(), orIdentity(opt.Position)
 	clear(s.cache)
 	p, sim := s.p, s
 	a := &Acquisition{Protocol: p, Series: &voxel.Series{Grid: p.Grid}, Truth: &Truth{Position: s.position}}
@@ -196,9 +196,7 @@ type shot struct {
 }
 
 func newSimulator(maps *Maps, p Protocol, opt Options) *simulator {
-	if opt.Samples == 0 {
-		opt.Samples = 3
-	}
+	opt = opt.sampled()
 	s := &simulator{maps: maps, p: p, opt: opt, position: orIdentity(opt.Position), cache: map[shot][][]float32{}}
 	s.full = newBlocks(maps.Grid, maps.M0, opt.Workers)
 	s.c = opt.Constants.over(p.Constants).orDefault()
@@ -219,6 +217,14 @@ func newSimulator(maps *Maps, p Protocol, opt Options) *simulator {
 		s.sigma = sum / float64(max(count, 1)) / opt.SNR
 	}
 	return s
+}
+
+// sampled returns o with its default number of samples.
+func (o Options) sampled() Options {
+	if o.Samples == 0 {
+		o.Samples = 3
+	}
+	return o
 }
 
 // orIdentity returns a, or the identity if a is the zero value.

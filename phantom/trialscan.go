@@ -134,7 +134,7 @@ func (t *Trial) simulator(i int, brain *Brain, g voxel.Grid, centre []point, o T
 // acquisition returns the options of one scan but for its seed.
 func (t *Trial) acquisition(i, session, scan int, o TrialScans) Options {
 	p := o.protocol()
-	opt := Options{Physics: WhitePaper, SNR: p.SNR, Bias: 0.1, Workers: o.Workers}
+	opt := Options{Physics: WhitePaper, SNR: p.SNR, Bias: 0.1, Workers: o.Workers}.sampled()
 	if o.Kinetic {
 		opt.Physics = FullKinetic
 	}
