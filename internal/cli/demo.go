@@ -16,7 +16,7 @@ import (
 type demoCmd struct {
 	Dir      string `arg:"" optional:"" default:"phasl-demo" help:"Folder for the simulated data and the results." placeholder:"DIR"`
 	Subjects int    `default:"26" help:"People of the trial. Fewer take less time and show less."`
-	Full     bool   `help:"Images of the scanner's resolution (3 x 3 x 4 mm, T1w 1 mm) in place of 4 mm and 2 mm: takes about half an hour."`
+	Full     bool   `help:"Images of the scanner's resolution (3 x 3 x 4 mm, T1w 1 mm) in place of 4 mm and 2 mm: takes about ten minutes."`
 	Person   bool   `help:"One person without and with noise in place of a trial: what the physics and the processing do, without statistics."`
 	Seed     uint64 `default:"1" help:"Seed of everything random: people, visits, anatomy and noise."`
 	Physics  string `enum:"white-paper,kinetic" default:"white-paper" help:"Physics of the simulated label: white-paper (it decays as the default equation assumes, so CBF should be recovered) or kinetic (exchange with tissue, which shows how far that equation then errs)."`
