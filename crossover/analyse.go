@@ -29,7 +29,7 @@ func Analyse(p *Plan, tr *Trial, values []Value, workers int) (*Results, diag.Li
 	a.choose()
 	r := &Results{
 		Title: p.Title, Seed: p.Seed, Treatments: tr.Treatments, Phases: tr.Phases, Challenge: tr.Challenge,
-		Level: p.Model.Level, Flow: tr.Flow(), Inferred: tr.Inferred,
+		PrimaryMeasure: a.primaryMeasure(), Level: p.Model.Level, Flow: tr.Flow(), Inferred: tr.Inferred,
 		Plan: PlanSummary{File: p.File, SHA256: p.SHA256(), Words: p.Words(tr)},
 	}
 	a.frame = newFrame(p, tr, a.scans, a.global)
@@ -41,6 +41,10 @@ func Analyse(p *Plan, tr *Trial, values []Value, workers int) (*Results, diag.Li
 			say(&r.Models[i])
 		}
 	}
+	a.sensitivity(r.Models, workers)
+	a.noteMissing(r.Models)
+	a.warnOutliers(r.Models)
+	a.warnMargins(r.Models)
 	r.Deviations = a.deviations(r.Models)
 	a.l.Sort()
 	r.Problems = slices.Concat(tr.Problems, a.l)
@@ -272,6 +276,14 @@ func (a *analysis) chooseMeasures() {
 	}
 }
 
+// primaryMeasure is the plan's, or the first that is analysed if that is not.
+func (a *analysis) primaryMeasure() Measure {
+	if len(a.measures) == 0 || slices.Contains(a.measures, a.plan.PrimaryMeasure) {
+		return a.plan.PrimaryMeasure
+	}
+	return a.measures[0]
+}
+
 // A job is one region and measure.
 type job struct {
 	region  string
@@ -281,16 +293,13 @@ type job struct {
 	rows    []int     // scans that have one
 	lost    int       // values that have no logarithm
 	model   *model
+	wide    bool // the margin may be as large as the effect
 
 	verdicts []func(*RegionFit) // to be called once p-values are corrected
 }
 
-// fit fits all regions and measures. A model is made once for each set of
-// scans that have values, and refitted to every region that has these.
+// fit fits all regions and measures.
 func (a *analysis) fit(workers int) []RegionFit {
-	models := map[string]*model{}
-	var keys []string
-	first := map[string]*job{}
 	for _, measure := range a.measures {
 		for _, list := range []struct {
 			primary bool
@@ -300,26 +309,30 @@ func (a *analysis) fit(workers int) []RegionFit {
 				if measure != Absolute && strings.EqualFold(name, a.plan.Regions.Global) {
 					continue // over itself, or adjusted for itself, nothing is left
 				}
-				j := a.newJob(name, measure, list.primary)
-				a.jobs = append(a.jobs, j)
-				k := j.key()
-				if first[k] == nil {
-					first[k] = j
-					keys = append(keys, k)
-				}
+				a.jobs = append(a.jobs, a.newJob(name, measure, list.primary))
 			}
 		}
 	}
-	made := make([]*model, len(keys))
-	par.Do(workers, len(keys), func(i int) { made[i] = first[keys[i]].newModel(a.frame) })
-	for i, k := range keys {
-		models[k] = made[i]
+	return a.fitJobs(a.frame, a.jobs, workers)
+}
+
+// fitJobs fits jobs. A model is made once for each set of scans that have
+// values, and refitted to every region that has these.
+func (a *analysis) fitJobs(f *frame, jobs []*job, workers int) []RegionFit {
+	at := map[string]int{}
+	var first []*job
+	for _, j := range jobs {
+		if _, ok := at[j.key()]; !ok {
+			at[j.key()] = len(first)
+			first = append(first, j)
+		}
 	}
-	out := make([]RegionFit, len(a.jobs))
-	par.Do(workers, len(a.jobs), func(i int) {
-		j := a.jobs[i]
-		j.model = models[j.key()]
-		out[i] = a.regionFit(j)
+	made := make([]*model, len(first))
+	par.Do(workers, len(first), func(i int) { made[i] = first[i].newModel(f) })
+	out := make([]RegionFit, len(jobs))
+	par.Do(workers, len(jobs), func(i int) {
+		jobs[i].model = made[at[jobs[i].key()]]
+		out[i] = a.regionFit(jobs[i])
 	})
 	return out
 }
@@ -401,7 +414,7 @@ func (a *analysis) deviations(fits []RegionFit) []string {
 		}
 		fitted++
 		for _, n := range f.Notes {
-			if strings.Contains(n, "left out of the model") || strings.HasPrefix(n, "(1|subject/session)") {
+			if strings.Contains(n, "left out of the model") || strings.Contains(n, "cannot be told apart") || strings.HasPrefix(n, "(1|subject/session)") {
 				if count[n] == nil {
 					order = append(order, n)
 				}

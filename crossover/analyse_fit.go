@@ -87,8 +87,14 @@ func (a *analysis) regionFit(j *job) RegionFit {
 		if c.treatment != "" {
 			at := len(out.Attenuation)
 			out.Attenuation = append(out.Attenuation, e.attenuation(c, f, c.treatment))
+			if why := e.confounded(c); why != "" {
+				out.Notes = append(out.Notes, why+": no verdict on the interaction is given")
+			} else if !e.marginHolds(&out.Attenuation[at], c) {
+				j.wide = true
+				out.Notes = append(out.Notes, fmt.Sprintf("%s: %s (%s)", c.name, wideMargin, out.Attenuation[at].MarginText))
+			}
 			j.verdicts = append(j.verdicts, func(r *RegionFit) {
-				r.Attenuation[at].Verdict = e.verdict(&r.Attenuation[at], c, r.Effects[i])
+				e.conclude(&r.Attenuation[at], c, r.Effects[i])
 			})
 		}
 	}

@@ -160,6 +160,7 @@ func TestLogarithms(t *testing.T) {
 	}
 	p := bare()
 	p.Model.Log = true
+	p.Equivalence.Margin, p.Equivalence.Unit = 10, "percent"
 	f, want := fitOne(t, p, tr, values), fitOne(t, bare(), tr, logs)
 	e, w := effectNamed(t, f, "phase:placebo"), effectNamed(t, want, "phase:placebo")
 	near(t, "estimate", float64(e.Estimate), float64(w.Estimate), 1e-12)

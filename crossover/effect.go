@@ -169,7 +169,7 @@ func (m *model) sequenceContrasts() []contrast {
 	}
 	order := m.knownLevels(sequenceColumn, m.f.texts[sequenceColumn])
 	for _, s := range order[min(1, len(order)):] {
-		c := contrast{name: CarryOver, label: fmt.Sprintf("sequence %s − %s (carry-over, or chance between the groups)", s, order[0])}
+		c := contrast{name: CarryOver, label: fmt.Sprintf("sequence %s − %s (sequence difference)", s, order[0])}
 		if len(order) > 2 {
 			c.name += ":" + s
 		}
@@ -254,8 +254,6 @@ func (e *estimator) effect(c *contrast) Effect {
 // Source: Fieller 1954, J R Stat Soc B 16:175, doi:10.1111/j.2517-6161.1954.tb00159.x.
 func (e *estimator) percent(w []float64, x lmm.Estimate, level float64) (v, low, high float64) {
 	nan := math.NaN()
-	in := e.in
-	in.Level = level
 	if e.log {
 		q := lmm.TQuantile(1-level, x.DF) * x.SE
 		return 100 * math.Expm1(x.Value), 100 * math.Expm1(x.Value-q), 100 * math.Expm1(x.Value+q)
@@ -264,13 +262,20 @@ func (e *estimator) percent(w []float64, x lmm.Estimate, level float64) (v, low,
 	if !(m > 0) {
 		return nan, nan, nan
 	}
+	low, high = e.shares(w, x, e.refWeight, e.reference, level)
+	return 100 * x.Value / m, 100 * low, 100 * high
+}
+
+// shares returns the limits of Fieller's interval of contrast x over base b,
+// whose weights are w and base; NaN where b is not told from zero at this
+// level.
+func (e *estimator) shares(w []float64, x lmm.Estimate, base []float64, b lmm.Estimate, level float64) (low, high float64) {
+	in := e.in
+	in.Level = level
+	m := b.Value
 	// Covariance by polarisation.
-	both := make([]float64, len(w))
-	for i := range w {
-		both[i] = w[i] + e.refWeight[i]
-	}
-	vcc, vmm := x.SE*x.SE, e.reference.SE*e.reference.SE
-	s := e.fit.Linear("", both, in).SE
+	vcc, vmm := x.SE*x.SE, b.SE*b.SE
+	s := e.fit.Linear("", tilted(w, base, 1), in).SE
 	vcm := (s*s - vcc - vmm) / 2
 	bound := func(sign float64) float64 {
 		r, df := 0.0, x.DF
@@ -280,26 +285,25 @@ func (e *estimator) percent(w []float64, x lmm.Estimate, level float64) (v, low,
 			b := x.Value*m - q*q*vcm
 			c := x.Value*x.Value - q*q*vcc
 			if !(a > 0) {
-				return nan
+				return math.NaN()
 			}
 			next := (b + sign*math.Sqrt(math.Max(b*b-a*c, 0))) / a
 			if done := math.Abs(next-r) <= 1e-13*(1+math.Abs(next)); done {
 				return next
 			}
 			r = next
-			df = e.fit.Linear("", e.tilted(w, -r), in).DF
+			df = e.fit.Linear("", tilted(w, base, -r), in).DF
 		}
 		return r
 	}
-	return 100 * x.Value / m, 100 * bound(-1), 100 * bound(1)
+	return bound(-1), bound(1)
 }
 
-// tilted returns the weights of contrast + k · mean at baseline under the
-// reference.
-func (e *estimator) tilted(w []float64, k float64) []float64 {
+// tilted returns the weights of contrast + k · base.
+func tilted(w, base []float64, k float64) []float64 {
 	out := make([]float64, len(w))
 	for i := range w {
-		out[i] = w[i] + k*e.refWeight[i]
+		out[i] = w[i] + k*base[i]
 	}
 	return out
 }

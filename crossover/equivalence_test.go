@@ -41,7 +41,7 @@ func TestAbsoluteMargin(t *testing.T) {
 // the two one-sided tests do, whatever the data.
 func TestPercentIntervalInvertsTests(t *testing.T) {
 	p := bare()
-	p.Equivalence.Margin = 6 // near enough for either outcome
+	p.Equivalence.Unit, p.Equivalence.Margin = "percent", 6 // near enough for either outcome
 	equivalent, different := 0, 0
 	for seed := range uint64(60) {
 		tr := testTrial(10)
@@ -111,19 +111,19 @@ func TestVerdicts(t *testing.T) {
 		seed                          uint64
 		starts, without               string
 	}{
-		{0, 1, 10, 1, "Equivalent:", "smaller under"},
-		{-2.5, 1, 10, 1, "Different but equivalent:", ""},
+		{0, 1, 10, 1, "Within the margin:", "smaller under"},
+		{-2.5, 1, 10, 1, "Lessened, by less than the margin:", ""},
 		{-5, 1, 5, 1, "Lessened:", "not shown"},
 		{-2.5, 1, 5, 1, "Lessened:", "by more than the margin"},
-		{6, 1, 5, 1, "Not lessened: the ketamine effect is larger", ""},
+		{6, 1, 5, 1, "Enlarged: the ketamine effect is larger", ""},
 		{2, 3, 5, 2, "Not lessened by the margin:", ""},
-		{0, 6, 3, 1, "Inconclusive:", "Equivalent"},
+		{0, 6, 3, 1, "Not settled:", "ithin the margin:"},
 	} {
 		tr := testTrial(26)
 		m := usual
 		m.interaction, m.residual = tt.interaction, tt.residual
 		p := bare()
-		p.Equivalence.Margin = tt.margin
+		p.Equivalence.Unit, p.Equivalence.Margin = "percent", tt.margin
 		f := fitOne(t, p, tr, m.draw(tr, "ACC", tt.seed))
 		a := f.Attenuation[0]
 		if !strings.HasPrefix(a.Verdict, tt.starts) || tt.without != "" && strings.Contains(a.Verdict, tt.without) {
@@ -136,7 +136,7 @@ func TestVerdicts(t *testing.T) {
 	m.phase = -6
 	tr := testTrial(26)
 	f := fitOne(t, bare(), tr, m.draw(tr, "ACC", 1))
-	if v := f.Attenuation[0].Verdict; !strings.Contains(v, "estimate under placebo is negative") {
+	if v := f.Attenuation[0].Verdict; !strings.Contains(v, "effect under placebo is a fall: smaller and larger are meant of its size") {
 		t.Errorf("a falling phase effect is not mentioned: %q", v)
 	}
 }
@@ -152,7 +152,7 @@ func TestVerdictFollowsCorrection(t *testing.T) {
 		values = append(values, usual.draw(tr, "null"+string(rune('a'+i)), 50+i)...)
 	}
 	p := bare()
-	p.Equivalence.Margin = 20
+	p.Equivalence.Unit, p.Equivalence.Margin = "percent", 20
 	p.Regions.Primary = []string{"sgACC", "nulla", "nullb", "nullc", "nulld", "nulle", "nullf", "nullg"}
 	r, l := Analyse(p, tr, values, 1)
 	if l.Err() != nil {
@@ -162,7 +162,7 @@ func TestVerdictFollowsCorrection(t *testing.T) {
 	if !(e.P < 0.05 && e.PAdjusted > 0.05) {
 		t.Fatalf("p %g, corrected %g: the draw should lie between", e.P, e.PAdjusted)
 	}
-	if v := r.Models[0].Attenuation[0].Verdict; !strings.HasPrefix(v, "Equivalent:") {
+	if v := r.Models[0].Attenuation[0].Verdict; !strings.HasPrefix(v, "Within the margin:") {
 		t.Error(v)
 	}
 }

@@ -230,8 +230,7 @@ func (tr *Trial) Flow() Flow {
 	}
 	for i := range tr.Scans {
 		s := &tr.Scans[i]
-		p, _ := tr.Person(s.Subject)
-		if s.Excluded != "" && p.Excluded == "" {
+		if s.Excluded != "" {
 			f.LeftOut = append(f.LeftOut, FlowItem{s.File, s.Excluded})
 		}
 	}

@@ -7,17 +7,18 @@ type Plan struct {
 	Title string // heads the report; "" if the plan gives none
 	Seed  uint64 // of everything random
 
-	Trial        TrialPlan
-	Regions      RegionPlan
-	Measures     []Measure
-	Model        ModelPlan
-	Contrasts    []ContrastPlan // beside the standard ones
-	Equivalence  EquivalencePlan
-	Bayes        BayesPlan
-	Multiplicity MultiplicityPlan
-	Maps         MapPlan
-	Exclude      []Exclusion
-	Quality      QualityPlan
+	Trial          TrialPlan
+	Regions        RegionPlan
+	Measures       []Measure
+	PrimaryMeasure Measure // of the plan's claims; where it is not among Measures, the first of these
+	Model          ModelPlan
+	Contrasts      []ContrastPlan // beside the standard ones
+	Equivalence    EquivalencePlan
+	Bayes          BayesPlan
+	Multiplicity   MultiplicityPlan
+	Maps           MapPlan
+	Exclude        []Exclusion
+	Quality        QualityPlan
 
 	File string // name for problems and the report; "" if there is no file
 	Text []byte // the file as read; nil if there is none
@@ -74,7 +75,7 @@ type ContrastPlan struct {
 // phase effect.
 type EquivalencePlan struct {
 	Margin float64
-	Unit   string  // "percent" of the mean at baseline under the reference, or "absolute": the measure's own unit
+	Unit   string  // "effect": percent of the phase effect under the reference; "percent" of the mean at baseline under the reference; or "absolute": the measure's own unit
 	Alpha  float64 // of each one-sided test
 }
 

@@ -27,6 +27,7 @@ var modelVariables = []string{"cbf", "treatment", "phase", "period", "sequence",
 func (r *planReader) check(p *Plan) {
 	r.text("title", p.Title, maxTitle)
 	r.checkMeasures(p.Measures)
+	r.checkPrimaryMeasure(p)
 	r.checkTrial(&p.Trial)
 	r.nameList("regions.primary", "region", p.Regions.Primary)
 	r.name("regions.global", p.Regions.Global, false)
@@ -110,6 +111,23 @@ func (r *planReader) checkMeasures(list []Measure) {
 			r.fault("measures", "name it once", "%q stands twice", clip(string(m)))
 		}
 	}
+}
+
+// checkPrimaryMeasure takes the first measure as the primary one where the plan
+// names none and does not have the default.
+func (r *planReader) checkPrimaryMeasure(p *Plan) {
+	if slices.Contains(p.Measures, p.PrimaryMeasure) || len(p.Measures) == 0 {
+		return
+	}
+	if r.lines["primary_measure"] == 0 && p.PrimaryMeasure == Absolute {
+		p.PrimaryMeasure = p.Measures[0]
+		return
+	}
+	var list []string
+	for _, m := range p.Measures {
+		list = append(list, string(m))
+	}
+	r.choice("primary_measure", string(p.PrimaryMeasure), list)
 }
 
 func (r *planReader) checkTrial(t *TrialPlan) {
@@ -274,14 +292,18 @@ func (r *planReader) checkNumbers(p *Plan) {
 	}
 	switch m := p.Equivalence.Margin; {
 	case !(m > 0):
-		r.fault("equivalence.margin", "write a positive number, such as 10", "%g is not a margin: it must be larger than 0", m)
+		r.fault("equivalence.margin", "write a positive number, such as 50", "%g is not a margin: it must be larger than 0", m)
+	case p.Equivalence.Unit == "effect" && m >= 100:
+		r.fault("equivalence.margin", "write a smaller one: 50 asks that half of the effect remains", "a margin of %g %% of the effect would call its complete loss none", m)
+	case p.Equivalence.Unit == "effect" && m < 0.5:
+		r.fault("equivalence.margin", fmt.Sprintf("write percent, such as %g", 100*m), "a margin of %g %% is too small for any trial; it seems to be a share", m)
 	case p.Equivalence.Unit == "percent" && m >= 100:
 		r.fault("equivalence.margin", "write a smaller one, or unit = \"absolute\"", "a margin of %g %% would call any change none", m)
 	case p.Equivalence.Unit == "percent" && m < 0.5:
 		r.fault("equivalence.margin", fmt.Sprintf("write percent, such as %g", 100*m), "a margin of %g %% is too small for any trial; it seems to be a share", m)
 	}
 	if p.Equivalence.Unit == "absolute" {
-		const fix = "write unit = \"percent\""
+		const fix = "write unit = \"effect\""
 		if p.Model.Log {
 			r.fault("equivalence.unit", fix, "effects on log CBF are ratios: a margin in the measure's own unit has no meaning")
 		}

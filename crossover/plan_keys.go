@@ -29,7 +29,7 @@ const (
 var (
 	measureWords = []string{string(Absolute), string(Relative), string(GlobalAdjusted)}
 	ddfWords     = []string{"kenward-roger", "satterthwaite", "residual"}
-	marginUnits  = []string{"percent", "absolute"}
+	marginUnits  = []string{"effect", "percent", "absolute"}
 	methodWords  = []string{"holm", "fdr", "none"}
 )
 
@@ -52,14 +52,15 @@ func DefaultPlan() *Plan {
 			TimeColumn:      defaultTimeColumn,
 			ExcludeColumn:   defaultExcludeColumn,
 		},
-		Regions:      RegionPlan{Others: true, Global: "global_gm"},
-		Measures:     []Measure{Absolute, Relative, GlobalAdjusted},
-		Model:        ModelPlan{Formula: DefaultFormula, DDF: "kenward-roger", Level: 0.95},
-		Equivalence:  EquivalencePlan{Margin: 10, Unit: "percent", Alpha: 0.05},
-		Bayes:        BayesPlan{Scale: 0.707},
-		Multiplicity: MultiplicityPlan{Method: "holm", Others: "fdr"},
-		Maps:         MapPlan{Voxelwise: true, FWHM: 8},
-		Quality:      QualityPlan{MaxFDMean: nan, MinQEI: nan, MinGMCBF: nan, MaxGMCBF: nan},
+		Regions:        RegionPlan{Others: true, Global: "global_gm"},
+		Measures:       []Measure{Absolute, Relative, GlobalAdjusted},
+		PrimaryMeasure: Absolute,
+		Model:          ModelPlan{Formula: DefaultFormula, DDF: "kenward-roger", Level: 0.95},
+		Equivalence:    EquivalencePlan{Margin: 50, Unit: "effect", Alpha: 0.05},
+		Bayes:          BayesPlan{Scale: 0.707},
+		Multiplicity:   MultiplicityPlan{Method: "holm", Others: "fdr"},
+		Maps:           MapPlan{Voxelwise: true, FWHM: 8},
+		Quality:        QualityPlan{MaxFDMean: nan, MinQEI: nan, MinGMCBF: nan, MaxGMCBF: nan},
 	}
 }
 
@@ -97,6 +98,7 @@ var planTables = []planTable{
 		{"title", func(p *Plan) any { return &p.Title }, "title of the report"},
 		{"seed", func(p *Plan) any { return &p.Seed }, "seed of everything random"},
 		{"measures", func(p *Plan) any { return &p.Measures }, "how perfusion is expressed. absolute: mL/100 g/min; relative: over global CBF of the scan; global-adjusted: global CBF as a covariate"},
+		{"primary_measure", func(p *Plan) any { return (*string)(&p.PrimaryMeasure) }, "the measure of the plan's claims; the others are secondary"},
 	}},
 	{"trial", "What was compared, and where the tables say so.", []planKey[Plan]{
 		{"treatments", func(p *Plan) any { return &p.Trial.Treatments }, "treatments that were randomised; empty: as the tables have them"},
@@ -124,7 +126,7 @@ var planTables = []planTable{
 	}},
 	{"equivalence", "When a treatment counts as not having changed the phase effect.", []planKey[Plan]{
 		{"margin", func(p *Plan) any { return &p.Equivalence.Margin }, "changes smaller than this count as none"},
-		{"unit", func(p *Plan) any { return &p.Equivalence.Unit }, "percent: of the mean at baseline under the reference; absolute: the measure's own unit"},
+		{"unit", func(p *Plan) any { return &p.Equivalence.Unit }, "effect: percent of the phase effect under the reference; percent: of the mean at baseline under the reference; absolute: the measure's own unit"},
 		{"alpha", func(p *Plan) any { return &p.Equivalence.Alpha }, "level of each of the two one-sided tests"},
 	}},
 	{"bayes", "Prior of the Bayes factor for no change.", []planKey[Plan]{

@@ -118,7 +118,7 @@ max_gm_cbf = 120
 	if len(l) > 0 {
 		t.Fatal(l)
 	}
-	want := &crossover.Plan{Title: "T", Seed: 3, Measures: []crossover.Measure{crossover.Relative},
+	want := &crossover.Plan{Title: "T", Seed: 3, Measures: []crossover.Measure{crossover.Relative}, PrimaryMeasure: crossover.Relative,
 		Trial: crossover.TrialPlan{Treatments: []string{"a", "b", "c"}, Reference: "b", Phases: []string{"x", "y"}, Challenge: "ketamine",
 			TreatmentColumn: "drug", PeriodColumn: "visit", SequenceColumn: "order", PhaseColumn: "stage", TimeColumn: "time", ExcludeColumn: "drop"},
 		Regions:      crossover.RegionPlan{Primary: []string{"r1"}, Global: "whole"},

@@ -20,19 +20,20 @@ type Value struct {
 
 // Results are everything that [Analyse] found.
 type Results struct {
-	Title      string      `json:"title"`
-	Seed       uint64      `json:"seed"`
-	Plan       PlanSummary `json:"plan"`
-	Treatments []string    `json:"treatments"` // reference first
-	Phases     []string    `json:"phases"`     // baseline first
-	Challenge  string      `json:"challenge"`
-	Level      float64     `json:"level"` // of confidence intervals
-	Flow       Flow        `json:"flow"`
-	Inferred   []string    `json:"inferred"`
-	Models     []RegionFit `json:"models"` // by measure, then primary regions first
-	Families   []Family    `json:"families"`
-	Problems   diag.List   `json:"problems"`
-	Deviations []string    `json:"deviations"` // where the analysis departs from the plan, or the plan did not foresee it
+	Title          string      `json:"title"`
+	Seed           uint64      `json:"seed"`
+	Plan           PlanSummary `json:"plan"`
+	Treatments     []string    `json:"treatments"` // reference first
+	Phases         []string    `json:"phases"`     // baseline first
+	Challenge      string      `json:"challenge"`
+	PrimaryMeasure Measure     `json:"primary_measure"` // of the plan's claims; the others are secondary
+	Level          float64     `json:"level"`           // of confidence intervals
+	Flow           Flow        `json:"flow"`
+	Inferred       []string    `json:"inferred"`
+	Models         []RegionFit `json:"models"` // by measure, then primary regions first
+	Families       []Family    `json:"families"`
+	Problems       diag.List   `json:"problems"`
+	Deviations     []string    `json:"deviations"` // where the analysis departs from the plan, or the plan did not foresee it
 }
 
 // A PlanSummary says which plan was followed.
@@ -139,8 +140,8 @@ type Attenuation struct {
 	// uncertainty of that mean.
 	MarginPercent Number `json:"margin_percent"`
 	Alpha         Number `json:"alpha"`
-	PLower        Number `json:"p_lower"` // against: effect ≤ −margin (lessened by the margin or more)
-	PUpper        Number `json:"p_upper"` // against: effect ≥ +margin
+	PLower        Number `json:"p_lower"` // against: interaction ≤ −margin (a rise lessened by the margin or more)
+	PUpper        Number `json:"p_upper"` // against: interaction ≥ +margin
 	P             Number `json:"p"`       // the larger
 	Low           Number `json:"ci_low"`  // interval of level 1 − 2 alpha
 	High          Number `json:"ci_high"`
@@ -148,9 +149,9 @@ type Attenuation struct {
 	PercentHigh   Number `json:"percent_ci_high"`
 	BF01          Number `json:"bf01"`         // for no difference
 	Scale         Number `json:"bf_scale"`     // of the Cauchy prior
-	BFN           int    `json:"bf_n"`         // people whose differences the Bayes factor counts
+	BFN           int    `json:"bf_n"`         // people with every scan that the data are worth: (SD of a person's difference / SE)², rounded
 	Equivalent    bool   `json:"equivalent"`   // P < Alpha
-	NotLessened   bool   `json:"not_lessened"` // PLower < Alpha
+	NotLessened   bool   `json:"not_lessened"` // PLower < Alpha; of an effect that is shown to be a fall, PUpper < Alpha
 	Verdict       string `json:"verdict"`      // in words; a difference counts by p_adjusted
 
 	Outcome Outcome `json:"outcome"` // the verdict in a word: all that speak of it use this

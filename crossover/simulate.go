@@ -156,7 +156,8 @@ const trialsPerPattern = 25
 
 // Calibrate simulates trials of the scenario four times over, with the truth
 // as it says, without phase effect and interaction, and with the interaction
-// at the lower and at the upper margin, and counts what the plan's model says.
+// at the lower and at the upper margin (the phase effect lessened and enlarged
+// by it), and counts what the plan's model says.
 // Results depend on the seed, not on the number of workers. What is wrong with
 // the scenario or the plan's model is returned as a [diag.List].
 func (s Scenario) Calibrate(opt CalibrationOptions) (*Calibration, error) {
@@ -179,6 +180,9 @@ func (s Scenario) Calibrate(opt CalibrationOptions) (*Calibration, error) {
 	null, lower, upper := s, s, s
 	null.Phase, null.Interaction = 0, 0
 	lower.Interaction, upper.Interaction = -c.margin, c.margin
+	if s.Phase < 0 {
+		lower.Interaction, upper.Interaction = c.margin, -c.margin // lower: the effect is lessened
+	}
 	return c.summary(c.run(s, 0), c.run(null, 1), c.run(lower, 2), c.run(upper, 3)), nil
 }
 
@@ -192,6 +196,7 @@ type calibrator struct {
 	con    []lmm.Contrast
 	names  []string // of the contrasts proper; those of the margin follow
 	margin float64  // true size [mL/100 g/min]
+	spread float64  // variance of a person's own interaction over that of the residual; 0 if other variances enter
 }
 
 func newCalibrator(s Scenario, opt CalibrationOptions) (*calibrator, error) {
@@ -220,25 +225,49 @@ func newCalibrator(s Scenario, opt CalibrationOptions) (*calibrator, error) {
 		}
 	}
 	at := c.index(Interaction + ":" + c.tr.Treatments[1])
-	reference := c.m.cells[cell{0, 0}]
-	if at < 0 || reference == nil {
+	base := c.m.cells[cell{0, 0}] // what the margin is a share of
+	if at < 0 || base == nil {
 		return nil, diag.List{{File: "model", Field: c.m.formula, Found: "it has no interaction of treatment and phase", Fix: "write treatment*phase"}}
 	}
 	w := c.con[at].Weights
+	c.spread = c.personSpread()
 	k := 0.0
 	c.margin = p.Equivalence.Margin
-	if p.Equivalence.Unit != "absolute" {
+	switch p.Equivalence.Unit {
+	case "effect":
+		if s.Phase == 0 {
+			return nil, diag.List{{File: "scenario", Field: "effect", Found: "there is no phase effect that the margin could be a share of", Fix: "give an effect, or a plan with a margin in percent of CBF or in mL/100 g/min"}}
+		}
+		base = c.con[c.index(PhaseEffect+":"+c.tr.Treatments[0])].Weights
+		k = p.Equivalence.Margin / 100
+		c.margin = k * math.Abs(s.Phase)
+	case "percent":
 		k = p.Equivalence.Margin / 100
 		c.margin = k * (s.Mean + s.Period/2)
 	}
 	for _, sign := range []float64{1, -1} {
-		t := slices.Clone(w)
-		for i := range t {
-			t[i] += sign * k * reference[i]
-		}
-		c.con = append(c.con, lmm.Contrast{Name: fmt.Sprintf("margin %+g", sign), Weights: t})
+		c.con = append(c.con, lmm.Contrast{Name: fmt.Sprintf("margin %+g", sign), Weights: tilted(w, base, sign*k)})
 	}
 	return c, nil
+}
+
+// personSpread returns calibrator.spread: only where no random effect but
+// intercepts that cancel in the interaction is in the model.
+func (c *calibrator) personSpread() float64 {
+	var interaction *contrast
+	for i := range c.m.contrasts {
+		if c.m.contrasts[i].treatment != "" {
+			interaction = &c.m.contrasts[i]
+			break
+		}
+	}
+	residual, groups := c.m.personWeights(interaction)
+	for _, v := range c.m.fit.VarComps() {
+		if w, ok := groups(v.Group); v.Group != "Residual" && (!ok || w != 0 || v.Term != "(Intercept)" || v.Term2 != "") {
+			return 0
+		}
+	}
+	return residual
 }
 
 func (c *calibrator) index(name string) int { return slices.Index(c.names, name) }
@@ -338,17 +367,25 @@ func (c *calibrator) run(s Scenario, run int) simulated {
 	return simulated{s, run, r}
 }
 
-// complete counts the people of trial j who have all four scans.
-func (c *calibrator) complete(x simulated, j int) int {
+// people is how many people with every scan trial j is worth: see
+// estimator.effectivePeople.
+func (c *calibrator) people(x simulated, j int, se float64) int {
 	y := make([]float64, 4*x.s.Subjects)
 	x.s.lose(y, c.opt.Seed, x.run, j)
-	n := 0
+	complete, some := 0, 0
 	for i := 0; i < len(y); i += 4 {
 		if !slices.ContainsFunc(y[i:i+4], math.IsNaN) {
-			n++
+			complete++
+		}
+		if slices.ContainsFunc(y[i:i+4], func(v float64) bool { return !math.IsNaN(v) }) {
+			some++
 		}
 	}
-	return n
+	n := math.Round(c.spread * x.result.Sigma[j] * x.result.Sigma[j] / (se * se))
+	if c.spread == 0 || math.IsNaN(n) {
+		return complete
+	}
+	return int(math.Min(math.Max(n, 1), float64(some)))
 }
 
 // truth returns the true value of a contrast, carry-over aside.
@@ -399,15 +436,28 @@ func newRate(hits, n int) Rate {
 // verdicts tells whether trial j shows equivalence and non-inferiority.
 func (c *calibrator) verdicts(x simulated, j int) (equivalent, notLessened bool) {
 	k := len(c.names)
-	d := 0.0
-	if c.opt.Plan.Equivalence.Unit == "absolute" {
+	d, sign, reference := 0.0, 1.0, 0.0
+	alpha := c.opt.Plan.Equivalence.Alpha
+	v, se, df, _ := x.value(j, c.index(PhaseEffect+":"+c.tr.Treatments[0]))
+	p := lmm.TTail(v/se, df) / 2
+	switch c.opt.Plan.Equivalence.Unit {
+	case "effect":
+		reference = p
+		sign = math.Copysign(1, v)
+	case "absolute":
 		d = c.margin
 	}
 	lo, loSE, loDF, _ := x.value(j, k)
 	hi, hiSE, hiDF, _ := x.value(j, k+1)
-	alpha := c.opt.Plan.Equivalence.Alpha
-	notLessened = oneSided((lo+d)/loSE, loDF) < alpha
-	return notLessened && oneSided((d-hi)/hiSE, hiDF) < alpha, notLessened
+	if sign < 0 {
+		lo, loSE, loDF, hi, hiSE, hiDF = hi, hiSE, hiDF, lo, loSE, loDF
+	}
+	lower := math.Max(oneSided((lo+d)/loSE, loDF), reference) < alpha
+	upper := math.Max(oneSided((d-hi)/hiSE, hiDF), reference) < alpha
+	if v < 0 && p < alpha {
+		return lower && upper, upper
+	}
+	return lower && upper, lower
 }
 
 // summary counts over the four runs.
@@ -483,7 +533,7 @@ func (c *calibrator) bayes(out *Calibration, x simulated, at int) {
 	par.Ranges(c.opt.Workers, len(bf), 256, func(lo, hi int) {
 		for j := lo; j < hi; j++ {
 			v, se, df, _ := x.value(j, at)
-			bf[j] = BayesFactor01(v/se, c.complete(x, j), df, c.opt.Plan.Bayes.Scale)
+			bf[j] = BayesFactor01(v/se, c.people(x, j, se), df, c.opt.Plan.Bayes.Scale)
 		}
 	})
 	above, below := 0, 0

@@ -54,7 +54,7 @@ type Flow struct {
 	Complete   int           `json:"complete"` // with every cell of the design
 	Sequences  []FlowArm     `json:"sequences"`
 	Excluded   []FlowItem    `json:"excluded"` // people without any scan in the analysis
-	LeftOut    []FlowItem    `json:"left_out"` // single scans left out of the analysis
+	LeftOut    []FlowItem    `json:"left_out"` // scans left out of the analysis, those of excluded people included
 	Missing    []FlowMissing `json:"missing"`  // cells of people analysed that have no scan
 }
 

@@ -349,6 +349,8 @@ reason = "pump failed"
 		"sub-02_ses-1_run-1_asl.nii.gz: fasting not kept", "sub-02_ses-1_run-2_asl.nii.gz: fasting not kept",
 		"sub-03_ses-2_run-2_asl.nii.gz: coughed",
 		"sub-04_ses-1_run-2_asl.nii.gz: pump failed", "sub-04_ses-2_run-2_asl.nii.gz: pump failed",
+		"sub-08_ses-1_run-1_asl.nii.gz: positive urine test", "sub-08_ses-1_run-2_asl.nii.gz: positive urine test",
+		"sub-08_ses-2_run-1_asl.nii.gz: positive urine test", "sub-08_ses-2_run-2_asl.nii.gz: positive urine test",
 	}
 	if !slices.Equal(left, want) {
 		t.Errorf("left out\n%s", strings.Join(left, "\n"))
@@ -389,7 +391,7 @@ func TestQuality(t *testing.T) {
 	}
 	tr.ApplyQuality(p, q)
 	f := tr.Flow()
-	if f.Analysed != 7 || f.Complete != 5 || len(f.LeftOut) != 2 || f.LeftOut[0].Reason != "mean framewise displacement 0.51 mm is above the plan's 0.5 mm" {
+	if f.Analysed != 7 || f.Complete != 5 || len(f.LeftOut) != 2+4 || f.LeftOut[0].Reason != "mean framewise displacement 0.51 mm is above the plan's 0.5 mm" {
 		t.Errorf("flow %+v", f)
 	}
 	if w := tr.Problems.Warnings(); len(w) != 1 || !strings.Contains(w[0].Found, "unknown for 27 scans") {

@@ -15,7 +15,7 @@ import (
 // and adds what was worked out from them; it may be nil.
 func (p *Plan) Words(tr *Trial) []string {
 	w := newWording(p, tr)
-	out := []string{w.comparison(), w.phasesWords()}
+	out := []string{w.provenance(), w.comparison(), w.phasesWords()}
 	out = append(out, w.regions(), w.measures())
 	out = append(out, w.model()...)
 	out = append(out, w.contrasts()...)
@@ -86,13 +86,27 @@ func and(list []string) string {
 }
 
 func (w wording) comparison() string {
+	const within = "within people: each person is to have every treatment, one visit each, in the order that was allocated to them."
 	if w.treatments == nil {
-		return "The treatments that the tables name are compared within people: everybody has each of them, one visit each, in an order that was randomised. Placebo is the reference if it is one of them."
+		return "The treatments that the tables name are compared " + within + " Placebo is the reference if it is one of them."
 	}
-	s := fmt.Sprintf("%s %s compared with %s (the reference) within people: everybody has each treatment, one visit each, in an order that was randomised.",
-		and(w.others()), plural(len(w.others()), "is", "are"), w.reference)
+	s := fmt.Sprintf("%s %s compared with %s (the reference) %s", and(w.others()), plural(len(w.others()), "is", "are"), w.reference, within)
+	if w.tr != nil && len(w.tr.Sequences) == 1 {
+		s += fmt.Sprintf(" Everybody has the order %s: treatment and visit cannot be told apart, and no verdict on equivalence is given.", w.tr.Sequences[0])
+	}
 	return capital(s)
 }
+
+// provenance says what is known of the plan itself.
+func (w wording) provenance() string {
+	if !w.planned() {
+		return "There is no plan file: what follows are phasl's defaults, and everything is exploratory."
+	}
+	return "phasl cannot know whether the plan was written before the data were seen."
+}
+
+// planned tells whether there is a plan but the defaults.
+func (w wording) planned() bool { return w.p.File != "" || w.p.Text != nil }
 
 func (w wording) phasesWords() string {
 	if len(w.phases) < 2 {
@@ -102,9 +116,13 @@ func (w wording) phasesWords() string {
 }
 
 func (w wording) regions() string {
-	s := "The plan's claims are about the regions sgACC, pgACC and dACC if the data have them, and about all regions if not."
+	claims := "The plan's claims are about"
+	if !w.planned() {
+		claims = "The primary regions, by default, are"
+	}
+	s := claims + " the regions sgACC, pgACC and dACC if the data have them, and about all regions if not."
 	if list := w.p.Regions.Primary; len(list) > 0 {
-		s = fmt.Sprintf("The plan's claims are about the %s %s.", plural(len(list), "region", "regions"), and(list))
+		s = fmt.Sprintf("%s the %s %s.", claims, plural(len(list), "region", "regions"), and(list))
 	}
 	if w.p.Regions.Others {
 		return s + " All other regions are analysed in the same way and marked exploratory."
@@ -125,6 +143,13 @@ func (w wording) measures() string {
 	s := fmt.Sprintf("Perfusion of a region is expressed as %s.", and(list))
 	if slices.Contains(w.p.Measures, Relative) || slices.Contains(w.p.Measures, GlobalAdjusted) {
 		s += fmt.Sprintf(" Global CBF is that of %s.", w.p.Regions.Global)
+	}
+	if len(w.p.Measures) > 1 {
+		claims := "The claims are about"
+		if !w.planned() {
+			claims = "The primary measure, by default, is"
+		}
+		s += fmt.Sprintf(" %s %s CBF; the other measures answer other questions and are secondary.", claims, w.p.PrimaryMeasure)
 	}
 	return s
 }
@@ -148,7 +173,7 @@ func (w wording) model() []string {
 		out = append(out, fmt.Sprintf("The model also has %s; numbers are centred.", and(m.Covariates)))
 	}
 	ddf := map[string]string{"kenward-roger": "by Kenward and Roger", "satterthwaite": "by Satterthwaite", "residual": "those of the residuals"}[m.DDF]
-	out = append(out, fmt.Sprintf("It is fitted by restricted maximum likelihood, with degrees of freedom %s and %s intervals. People with a missing session or scan stay in with what they have.", ddf, percent(m.Level)))
+	out = append(out, fmt.Sprintf("It is fitted by restricted maximum likelihood, with degrees of freedom %s and %s intervals. People with a missing session or scan stay in with what they have, which is right if what is missing is missing at random: for reasons that the model's other values account for, and not because of the value itself.", ddf, percent(m.Level)))
 	return out
 }
 
@@ -180,7 +205,10 @@ func (w wording) contrasts() []string {
 		out = append(out, fmt.Sprintf("Contrast: the interaction, the %s effect under each other treatment minus that under the reference.", w.challenge),
 			"Contrast: each other treatment minus the reference at the first phase.")
 	}
-	out = append(out, "Checks: second minus first visit (period), and the difference between the orders of treatment (carry-over).")
+	out = append(out, "Checks: second minus first visit (period), and the difference between the orders of treatment (sequence). The latter mixes carry-over with a treatment effect that depends on the visit and with chance between the groups, has little power, and says nothing of a carry-over on the phase effect: it can neither show nor exclude one.")
+	if !roomForResponse(w.p.Model.Formula) {
+		out = append(out, fmt.Sprintf("Primary regions are fitted also with %s, for people who differ in the %s effect; where that changes a standard error by more than 10 %% or a conclusion, it is said.", responseTerm, w.challenge))
+	}
 	for _, c := range w.p.Contrasts {
 		s := fmt.Sprintf("Contrast of the plan: %s = %s", c.Name, c.Weights)
 		if c.Primary {
@@ -193,18 +221,38 @@ func (w wording) contrasts() []string {
 
 func (w wording) evidence() []string {
 	e := w.p.Equivalence
-	margin := fmt.Sprintf("%g in the measure's own unit", e.Margin)
-	if e.Unit == "percent" {
-		margin = fmt.Sprintf("%g %% of the mean at baseline under the reference", e.Margin)
-	}
 	who := "a treatment"
 	if o := w.others(); len(o) > 0 {
 		who = strings.Join(o, " or ")
 	}
+	reference := w.reference
+	if reference == "" {
+		reference = "the reference"
+	}
+	interval := fmt.Sprintf("by two one-sided tests at %g, that is, if its %s interval lies within these bounds", e.Alpha, percent(1-2*e.Alpha))
+	var shown, tolerates string
+	switch {
+	case e.Unit == "effect":
+		scale := ""
+		if w.p.Model.Log {
+			scale = ", both as logarithms"
+		}
+		shown = fmt.Sprintf("the %s effect that remains is shown to be between %g %% and %g %% of that under %s%s, %s; not if the effect under %s is itself not told from zero", w.challenge, 100-e.Margin, 100+e.Margin, reference, scale, interval, reference)
+		tolerates = fmt.Sprintf("This tolerates the loss of up to %g %% of the effect.", e.Margin)
+	case e.Unit == "percent" && w.p.Model.Log:
+		shown = fmt.Sprintf("the ratio of the two effects is shown to be between %s and %s, %s", figure(1-e.Margin/100), figure(1+e.Margin/100), interval)
+		tolerates = fmt.Sprintf("An effect of %g %% or less could be lost altogether within this margin, one of %g %% by half.", e.Margin, 2*e.Margin)
+	case e.Unit == "percent":
+		shown = fmt.Sprintf("the interaction is shown to be smaller than %g %% of the mean at baseline under %s in both directions, %s", e.Margin, reference, interval)
+		tolerates = fmt.Sprintf("An effect of %g %% of baseline or less could be lost altogether within this margin, one of %g %% by half.", e.Margin, 2*e.Margin)
+	default:
+		shown = fmt.Sprintf("the interaction is shown to be smaller than %g in the measure's own unit in both directions, %s", e.Margin, interval)
+		tolerates = fmt.Sprintf("An effect of %g or less could be lost altogether within this margin, one of %g by half.", e.Margin, 2*e.Margin)
+	}
 	return []string{
-		fmt.Sprintf("That %s did not change the %s effect is not concluded from a large p-value. It is concluded if the interaction is shown to be smaller than %s in both directions, by two one-sided tests at %g, that is, if its %s interval lies within that margin.",
-			who, w.challenge, margin, e.Alpha, percent(1-2*e.Alpha)),
-		fmt.Sprintf("Beside it stands a Bayes factor for no change against some change, with a Cauchy prior of scale %g on the standardised effect.", w.p.Bayes.Scale),
+		fmt.Sprintf("That %s did not change the %s effect is not concluded from a large p-value. It is concluded if %s. %s These p-values are of each region and not corrected over regions: what is claimed of all primary regions together needs no correction, what is claimed of any of them does.",
+			who, w.challenge, shown, tolerates),
+		fmt.Sprintf("Beside it stands a Bayes factor: how much more probable the data are if there is no change than if the change is drawn from the prior, a Cauchy distribution of scale %g standard deviations of a person's change. In small trials it cannot reach 3 for no change, whatever the data.", w.p.Bayes.Scale),
 	}
 }
 
@@ -225,7 +273,7 @@ func (w wording) multiplicity() string {
 	if w.p.Regions.Others {
 		s += fmt.Sprintf("; over the other regions, as a family of their own, %s", methodNames[w.p.Multiplicity.Others])
 	}
-	return s + ". Checks are not corrected."
+	return s + ". Nothing is corrected over measures, contrasts or treatments: the chance of a false claim among all of them is larger. Checks are not corrected."
 }
 
 func (w wording) omissions() string {
@@ -264,9 +312,9 @@ func (w wording) maps() string {
 	case !m.Voxelwise:
 		return "No maps of effects are made."
 	case m.FWHM > 0:
-		return fmt.Sprintf("The same model is fitted at every voxel, after smoothing by %g mm, for maps of the effects.", m.FWHM)
+		return fmt.Sprintf("If there are CBF maps in template space, the same model is fitted at every voxel, after smoothing by %g mm, for maps of the effects.", m.FWHM)
 	}
-	return "The same model is fitted at every voxel, without smoothing, for maps of the effects."
+	return "If there are CBF maps in template space, the same model is fitted at every voxel, without smoothing, for maps of the effects."
 }
 
 // capital writes the first letter large, unless it is part of a name with a

@@ -32,8 +32,15 @@ func TestWordsOfATrial(t *testing.T) {
 		"The model also has age; numbers are centred",
 		"degrees of freedom by Kenward and Roger and 95 % intervals",
 		"does naltrexone change what ketamine does?",
-		"smaller than 10 % of the mean at baseline under the reference in both directions, by two one-sided tests at 0.05, that is, if its 90 % interval",
-		"Cauchy prior of scale 0.707",
+		"in the order that was allocated to them",
+		"the ketamine effect that remains is shown to be between 50 % and 150 % of that under placebo, by two one-sided tests at 0.05, that is, if its 90 % interval",
+		"tolerates the loss of up to 50 % of the effect", "not corrected over regions",
+		"a Cauchy distribution of scale 0.707", "cannot reach 3",
+		"claims are about absolute CBF; the other measures answer other questions and are secondary",
+		"Primary regions are fitted also with (1|subject:phase)", "it can neither show nor exclude one",
+		"Nothing is corrected over measures, contrasts or treatments", "missing at random",
+		"phasl cannot know whether the plan was written before the data were seen",
+		"If there are CBF maps in template space",
 		"corrected over the primary regions by Holm's method",
 		"as a family of their own, by the false discovery rate",
 		"The plan leaves out sub-04, phase infusion (pump failed)",
@@ -60,6 +67,7 @@ weights = "treatmenthigh - treatmentlow"
 primary = true
 [equivalence]
 margin = 3
+unit = "percent"
 alpha = 0.025
 [multiplicity]
 method = "none"
@@ -81,11 +89,14 @@ max_gm_cbf = 120
 		"The logarithm of CBF is analysed.", "reported as ratios",
 		"those of the residuals and 99 % intervals",
 		"Contrast of the plan: dose = treatmenthigh - treatmentlow, one of its claims.",
-		"smaller than 3 %", "the interaction, and the plan's own claims)", "its 95 % interval",
+		"between 0.97 and 1.03", "the interaction, and the plan's own claims)", "its 95 % interval",
 		"not at all.", "No maps of effects",
 		"mean framewise displacement above 0.5 mm, or grey-matter CBF above 120 mL/100 g/min")
 	q, _ := crossover.ParsePlan("p", []byte("measures = [\"absolute\"]\n[equivalence]\nmargin = 3\nunit = \"absolute\"\n"))
-	says(t, q.Words(nil), "smaller than 3 in the measure's own unit")
+	says(t, q.Words(nil), "smaller than 3 in the measure's own unit", "An effect of 3 or less could be lost altogether within this margin")
+	q, _ = crossover.ParsePlan("p", []byte("[equivalence]\nmargin = 10\nunit = \"percent\"\n"))
+	says(t, q.Words(nil), "An effect of 10 % of baseline or less could be lost altogether within this margin, one of 20 % by half")
+	says(t, crossover.DefaultPlan().Words(nil), "There is no plan file", "The primary regions, by default, are")
 	if strings.Contains(strings.Join(words, "\n"), "Global CBF") {
 		t.Error("global CBF is spoken of although no measure uses it")
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"phasl/crossover"
 )
@@ -128,16 +129,33 @@ func (d *trialData) newForest(fits []*crossover.RegionFit, full bool) *forestPlo
 	return p
 }
 
-// marginOf returns the margin in the unit of the estimates, NaN if there is
-// none. For logarithms it is uneven: 10 % less is further from one than 10 %
-// more.
+// marginOf returns the margins that decide, carried to the unit of the
+// estimates, NaN if there are none or no interval to hold against them. A
+// margin that is a share, of the effect under the reference or of the mean at
+// baseline, stands at its estimated place: the verdict allows for the
+// uncertainty of that.
 func marginOf(f *crossover.RegionFit, t *crossover.Attenuation) (lo, hi float64) {
-	lo, hi = -float64(t.Margin), float64(t.Margin)
-	if f.Log && finite(t.MarginPercent) {
-		lo = math.Log1p(-float64(t.MarginPercent) / 100)
+	nan := math.NaN()
+	r := evidenceRow{f, t, &crossover.Effect{}}
+	q, ok := r.decide()
+	if !ok {
+		return nan, nan
+	}
+	lo, hi = q.marginLow, q.marginHi
+	switch percent := strings.HasPrefix(q.unit, "%"); {
+	case q.share:
+		if !finite(t.Margin) {
+			return nan, nan
+		}
+		lo, hi = -float64(t.Margin), float64(t.Margin) // the share of the size of the effect
+	case percent && f.Log:
+		lo, hi = math.Log1p(lo/100), math.Log1p(hi/100)
+	case percent:
+		k := float64(t.Margin / t.MarginPercent)
+		lo, hi = k*lo, k*hi
 	}
 	if math.IsInf(lo, 0) || math.IsInf(hi, 0) || !(lo < hi) {
-		return math.NaN(), math.NaN()
+		return nan, nan
 	}
 	return lo, hi
 }

@@ -148,7 +148,6 @@ func (ft fakeTrial) region(name string, k int, measure crossover.Measure, primar
 	}
 	f.Effects[6].DZ, f.Effects[6].PercentLow = num(math.NaN()), num(math.NaN())
 	e := f.Effects[3]
-	margin := 0.1 * basis
 	df := float64(e.DF)
 	q := 1.645 + 1.5/df
 	one := func(t float64) float64 {
@@ -157,15 +156,29 @@ func (ft fakeTrial) region(name string, k int, measure crossover.Measure, primar
 		}
 		return 1 - tailT(t, df)/2
 	}
-	a := crossover.Attenuation{Treatment: "naltrexone", Contrast: e.Name, Margin: num(margin), MarginText: "10 % of the mean at baseline under placebo", MarginPercent: 10, Alpha: 0.05,
-		PLower: num(one((float64(e.Estimate) + margin) / float64(e.SE))), PUpper: num(one((margin - float64(e.Estimate)) / float64(e.SE))),
+	a := crossover.Attenuation{Treatment: "naltrexone", Contrast: e.Name, MarginText: "±50 % of the ketamine effect under placebo", Alpha: 0.05,
 		Low: e.Estimate - num(q)*e.SE, High: e.Estimate + num(q)*e.SE, BF01: num(4.6 * math.Exp(-float64(e.T*e.T)/2.2)), Scale: num(math.Sqrt2 / 2), BFN: e.N}
-	a.P = max(a.PLower, a.PUpper)
 	a.PercentLow, a.PercentHigh = a.Low*num(100/basis), a.High*num(100/basis)
-	a.Equivalent, a.NotLessened = a.P < a.Alpha, a.PLower < a.Alpha
-	a.Verdict = "the data do not settle whether naltrexone lessened the effect"
-	if a.Equivalent {
-		a.Verdict = "the effect under naltrexone was equivalent to that under placebo, within 10 %"
+	// The margin is half the effect under placebo; the share that remains has
+	// that effect for a divisor without error here.
+	ref := float64(f.Effects[0].Estimate)
+	margin := ref / 2
+	a.Margin, a.MarginPercent = num(margin), num(100*margin/basis)
+	a.PLower, a.PUpper = num(one((float64(e.Estimate)+margin)/float64(e.SE))), num(one((margin-float64(e.Estimate))/float64(e.SE)))
+	a.P = max(a.PLower, a.PUpper)
+	share := func(v crossover.Number) crossover.Number { return 100 + 100*v/num(ref) }
+	a.Retained, a.RetainedLow, a.RetainedHigh = share(e.Estimate), share(a.Low), share(a.High)
+	a.DecisiveUnit, a.DecisiveLow, a.DecisiveHigh, a.DecisiveMarginLow, a.DecisiveMarginHigh = "% of the ketamine effect under placebo", a.RetainedLow, a.RetainedHigh, 50, 150
+	a.Equivalent, a.NotLessened = a.RetainedLow > 50 && a.RetainedHigh < 150, a.RetainedLow > 50
+	a.PriorSD = a.Scale * e.SE * num(math.Sqrt(float64(e.N)))
+	a.Outcome, a.Verdict = crossover.OutcomeNotSettled, "Not settled: neither is shown"
+	switch {
+	case a.Equivalent:
+		a.Outcome, a.Verdict = crossover.OutcomeEquivalent, "Within the margin: no difference is shown, and if there is one it is less than the margin"
+	case e.PAdjusted < 0.05:
+		a.Outcome, a.Verdict = crossover.OutcomeLessened, "Lessened: the effect is smaller"
+	case a.NotLessened:
+		a.Outcome, a.Verdict = crossover.OutcomeNotLessened, "Not lessened by the margin"
 	}
 	f.Attenuation = []crossover.Attenuation{a}
 	return f
@@ -179,7 +192,7 @@ func (ft fakeTrial) group() *Group {
 		"Placebo is the reference; naltrexone is compared with it.",
 		"CBF of sgACC, pgACC and dACC is primary; the other regions of the atlas are exploratory.",
 		"Every region and measure: cbf ~ treatment * phase + period + sequence + (1 | subject) + (1 | subject:session), Kenward–Roger degrees of freedom.",
-		"A difference of less than 10 % of the mean at baseline under placebo counts as none.",
+		"A difference of less than half the effect under placebo counts as none.",
 	}}
 	r.Inferred = []string{"period was worked out from acq_time: sessions.tsv has no column period", "the later phase, infusion, is called ketamine"}
 	r.Deviations = []string{"scans with a mean framewise displacement above 1 mm were left out after the plan was written"}
@@ -202,7 +215,7 @@ func (ft fakeTrial) group() *Group {
 		r.Families = append(r.Families, crossover.Family{Name: "interaction:naltrexone, " + string(measure), Method: "holm", Tests: []string{"sgACC", "pgACC", "dACC"}})
 	}
 	plan := &crossover.Plan{Quality: crossover.QualityPlan{MaxFDMean: 1, MinQEI: math.NaN(), MinGMCBF: 15, MaxGMCBF: math.NaN()}, Model: crossover.ModelPlan{DDF: "kenward-roger"},
-		Equivalence: crossover.EquivalencePlan{Margin: 10, Unit: "percent", Alpha: 0.05}, Maps: crossover.MapPlan{Voxelwise: true, FWHM: 6}}
+		Equivalence: crossover.EquivalencePlan{Margin: 50, Unit: "effect", Alpha: 0.05}, Maps: crossover.MapPlan{Voxelwise: true, FWHM: 6}}
 	g := &Group{Dataset: "Synthetic crossover trial", Software: "phasl 0.3", Command: "phasl run bids out group --plan plan.toml", Results: r, Plan: plan, Space: "MNI152NLin2009cAsym",
 		Files: []Link{{"effects.tsv", "effects.tsv"}, {"results.json", "results.json"}}}
 	rng := rand.New(rand.NewPCG(ft.seed, 7))

@@ -18,10 +18,10 @@ func GroupMethods(g *Group, infos ...Info) ([]Paragraph, []Reference) {
 	w := &writer{}
 	w.scans(infos)
 	d, plan := newTrialData(g), g.Plan
-	w.participants(d)
+	w.participants(d, g)
 	w.outcomes(d)
 	w.model(d, plan)
-	w.attenuation(d, plan)
+	w.attenuation(d)
 	w.multiplicity(d)
 	w.voxelwise(g)
 	if g.Software != "" {
@@ -30,31 +30,37 @@ func GroupMethods(g *Group, infos ...Info) ([]Paragraph, []Reference) {
 	return w.paragraphs, w.references
 }
 
-func (w *writer) participants(d *trialData) {
+func (w *writer) participants(d *trialData, g *Group) {
 	f := d.Flow
 	if f.Randomised+f.Scanned+f.Analysed == 0 {
 		return
 	}
 	var first string
 	if f.Randomised > 0 {
-		first = plural(f.Randomised, "participant was", "participants were") + " randomised"
+		first = plural(f.Randomised, "participant was", "participants were") + " in the trial"
 		if len(d.Treatments) > 1 {
-			first += " to the order of " + joinAnd(d.Treatments) + " in a crossover design"
+			first += ", a crossover of " + joinAnd(d.Treatments)
 		}
 		if n := len(f.Sequences); n > 1 {
 			var arms []string
 			for _, s := range f.Sequences {
 				arms = append(arms, fmt.Sprintf("%s: %d", s.Sequence, s.Randomised))
 			}
-			first += " (" + strings.Join(arms, "; ") + ")"
+			first += "; allocated to the orders of treatment " + strings.Join(arms, ", ")
 		}
 		first += ". "
 	}
-	first += fmt.Sprintf("%d had usable scans and %s analysed", f.Analysed, wereWas(f.Analysed))
+	first += fmt.Sprintf("%d %s scanned and %d analysed", f.Scanned, wereWas(f.Scanned), f.Analysed)
 	if f.Complete < f.Analysed {
 		first += fmt.Sprintf(", %d of them with every scan of the design", f.Complete)
 	}
+	if n := len(f.Excluded); n > 0 {
+		first += fmt.Sprintf("; %d had no scan that could be analysed", n)
+	}
 	first += "."
+	if d.oneSequence() {
+		first += " All had the treatments in the same order, so that treatment and period cannot be told apart."
+	}
 	var phases string
 	if len(d.Phases) > 1 {
 		phases = "At each visit CBF was measured at " + joinAnd(d.Phases)
@@ -63,26 +69,69 @@ func (w *writer) participants(d *trialData) {
 		}
 		phases += "."
 	}
-	var limits []string
-	q := d.plan.Quality
-	for _, l := range []struct {
-		v    float64
-		text string
-	}{{q.MaxFDMean, "mean framewise displacement above %s mm"}, {q.MinQEI, "quality evaluation index below %s"},
-		{q.MinGMCBF, "grey-matter CBF below %s mL/100 g/min"}, {q.MaxGMCBF, "grey-matter CBF above %s mL/100 g/min"}} {
-		if !math.IsNaN(l.v) {
-			limits = append(limits, fmt.Sprintf(l.text, exact(l.v)))
+	var left string
+	if n := len(d.scansLeftOut(g)); n > 0 {
+		left = capital(plural(n, "scan was", "scans were")) + " left out of the analysis, for any reason."
+	}
+	w.paragraph("Design and participants", append([]string{first, phases, left}, d.qualityLimits(g)...)...)
+}
+
+// scansLeftOut lists the scans that are not analysed. The flow names those of
+// people analysed, the quality rows all.
+func (d *trialData) scansLeftOut(g *Group) []crossover.FlowItem {
+	var all []crossover.FlowItem
+	for i := range g.Quality {
+		if q := &g.Quality[i]; q.Excluded != "" {
+			all = append(all, crossover.FlowItem{Unit: q.scanName(), Reason: q.Excluded})
 		}
 	}
-	var quality string
-	if len(limits) > 0 {
-		quality = "Scans with " + strings.Join(limits, ", or ") + " were left out."
+	if len(all) > len(d.Flow.LeftOut) {
+		return all
 	}
-	var left string
-	if n := len(f.LeftOut); n > 0 {
-		left = capital(plural(n, "scan was", "scans were")) + " left out of the analysis."
+	return d.Flow.LeftOut
+}
+
+// qualityLimits says for each limit of the plan how many scans it could be
+// held against, and how many were beyond it.
+func (d *trialData) qualityLimits(g *Group) []string {
+	q := d.plan.Quality
+	var out []string
+	for _, l := range []struct {
+		limit float64
+		text  string
+		above bool
+		of    func(*ScanQuality) float64
+	}{
+		{q.MaxFDMean, "mean framewise displacement above %s mm", true, func(s *ScanQuality) float64 { return s.FD }},
+		{q.MinQEI, "a quality evaluation index below %s", false, func(s *ScanQuality) float64 { return s.QEI }},
+		{q.MinGMCBF, "grey-matter CBF below %s mL/100 g/min", false, func(s *ScanQuality) float64 { return s.GM }},
+		{q.MaxGMCBF, "grey-matter CBF above %s mL/100 g/min", true, func(s *ScanQuality) float64 { return s.GM }},
+	} {
+		if math.IsNaN(l.limit) {
+			continue
+		}
+		what := fmt.Sprintf(l.text, exact(l.limit))
+		known, beyond := 0, 0
+		for i := range g.Quality {
+			x := l.of(&g.Quality[i])
+			if math.IsNaN(x) {
+				continue
+			}
+			known++
+			if l.above && x > l.limit || !l.above && x < l.limit {
+				beyond++
+			}
+		}
+		switch n := len(g.Quality); {
+		case known == 0:
+			out = append(out, "The plan’s limit, "+what+", could not be applied: the measure is not known of any scan.")
+		case known < n:
+			out = append(out, fmt.Sprintf("Scans with %s were left out: %d of the %d scans of which it is known; %d could not be assessed and stayed in.", what, beyond, known, n-known))
+		default:
+			out = append(out, fmt.Sprintf("Scans with %s were left out: %d of %d.", what, beyond, n))
+		}
 	}
-	w.paragraph("Design and participants", first, phases, quality, left)
+	return out
 }
 
 func wereWas(n int) string {
@@ -117,20 +166,28 @@ func (w *writer) outcomes(d *trialData) {
 	if others > 0 {
 		regions += fmt.Sprintf(" %s analysed in the same way and called exploratory.", capital(plural(others, "further region was", "further regions were")))
 	}
+	name := orText(d.plan.Regions.Global, "global_gm")
 	var measures []string
 	for _, m := range d.measures {
 		switch m.measure {
 		case crossover.Absolute:
 			measures = append(measures, "absolute CBF")
 		case crossover.Relative:
-			measures = append(measures, "relative CBF, the regional mean divided by global grey-matter CBF of the same scan")
+			measures = append(measures, "relative CBF, the regional mean divided by global CBF of the same scan")
 		case crossover.GlobalAdjusted:
-			measures = append(measures, "CBF with global grey-matter CBF as a covariate")
+			measures = append(measures, "CBF with global CBF as a covariate")
 		default:
 			measures = append(measures, string(m.measure))
 		}
 	}
-	w.paragraph("Outcomes", strings.TrimSpace(regions), "The measures were "+strings.Join(measures, "; ")+".")
+	list := "The measure was " + measures[0] + "."
+	if len(measures) > 1 {
+		list = "The primary measure was " + measures[0] + "; secondary: " + strings.Join(measures[1:], "; ") + "."
+	}
+	if slices.ContainsFunc(d.measures, func(m measureData) bool { return m.measure != crossover.Absolute }) {
+		list += " Global CBF was that of " + name + "."
+	}
+	w.paragraph("Outcomes", strings.TrimSpace(regions), list)
 }
 
 // model says which model was fitted and what was read from it.
@@ -189,9 +246,17 @@ func (w *writer) model(d *trialData, plan *crossover.Plan) {
 		level = "Confidence intervals are at " + l + "."
 	}
 	if d.hasDZ() {
-		level += " Cohen’s dz is the mean of the differences within people divided by their standard deviation" + w.cite("lakens2013") + "."
+		level += " Cohen’s dz is the mean of the differences within people divided by their standard deviation" + w.cite("lakens2013") + ", of the people with every scan of the contrast, not adjusted for period, sequence or covariates."
+	}
+	if d.hasKind(crossover.CarryOver) {
+		contrasts += " The difference between sequences is confounded with that of treatments between periods and with chance differences between the groups, and has little power: it cannot exclude carry-over on the " + d.challenge() + " effect."
 	}
 	w.paragraph("Statistical analysis", first, df, covariates, contrasts, strings.TrimSpace(level))
+	assumed := "The model takes residuals to be normal and of the same variance in all phases, and missing scans and values to be missing at random, that is, for no reason that the data at hand do not show."
+	if d.any(func(f *crossover.RegionFit) bool { return f.Sensitivity != nil }) {
+		assumed += " It takes people to differ in the level of CBF and not in the " + d.challenge() + " effect; primary regions were also analysed with a variance between people of that effect."
+	}
+	w.paragraph("Assumptions", assumed)
 }
 
 // contrastWords lists the kinds of contrasts that were estimated.
@@ -204,7 +269,7 @@ func contrastWords(d *trialData) []string {
 		{crossover.Interaction, "the treatment × phase interaction, the difference of the " + c + " effect between treatments"},
 		{crossover.TreatmentEffect, "the difference between treatments at baseline"},
 		{crossover.PeriodEffect, "the difference between periods"},
-		{crossover.CarryOver, "the difference between sequences, which would show carry-over"},
+		{crossover.CarryOver, "the difference between sequences"},
 	} {
 		if d.hasKind(k.kind) {
 			out = append(out, k.text)
@@ -233,7 +298,7 @@ func (d *trialData) hasDZ() bool {
 }
 
 // attenuation says how the absence of a difference was judged.
-func (w *writer) attenuation(d *trialData, plan *crossover.Plan) {
+func (w *writer) attenuation(d *trialData) {
 	var t *crossover.Attenuation
 	d.any(func(f *crossover.RegionFit) bool {
 		for i := range f.Attenuation {
@@ -249,27 +314,43 @@ func (w *writer) attenuation(d *trialData, plan *crossover.Plan) {
 	}
 	var tost, bf string
 	if finite(t.P) {
-		margin := "the margin"
-		switch {
-		case plan != nil && plan.Equivalence.Unit == "percent":
-			margin = "a margin of ±" + exact(plan.Equivalence.Margin) + " % of the mean at baseline under " + orText(d.reference(), "the reference") + ", allowing for the uncertainty of that mean"
-		case plan != nil && plan.Equivalence.Margin > 0:
-			margin = "a margin of ±" + exact(plan.Equivalence.Margin) + " in the unit of the measure"
+		tost = "Whether the " + d.challenge() + " effect under a treatment was within the margin was judged by two one-sided tests" + w.cite("schuirmann1987")
+		if margin := d.marginWords(); margin != "" {
+			tost += " against a margin of " + margin
 		}
-		tost = "Whether treatments left the " + d.challenge() + " effect unchanged was judged by two one-sided tests against " + margin + w.cite("schuirmann1987")
 		if finite(t.Alpha) {
-			tost += fmt.Sprintf(", each at %s, which is the same as asking whether the %s confidence interval lies within the margin", exact(float64(t.Alpha)), levelText(1-2*float64(t.Alpha)))
+			tost += fmt.Sprintf(", each at %s, which is the same as asking whether the %s confidence interval on that scale lies within the margin", exact(float64(t.Alpha)), levelText(1-2*float64(t.Alpha)))
 		}
-		tost += "; the lower of the two tests alone asks whether the effect was not lessened by the margin."
+		tost += "; one of the two tests alone asks whether the effect was not lessened by the margin. These p-values were not corrected over regions. A difference was said to be shown by its corrected p-value."
 	}
 	if finite(t.BF01) {
-		bf = "Evidence for no difference was expressed by the JZS Bayes factor BF01" + w.cite("rouder2009")
+		bf = "How much likelier the data were under no difference than under one drawn from a prior was expressed by the JZS Bayes factor BF01" + w.cite("rouder2009")
 		if finite(t.Scale) {
 			bf += " with a Cauchy prior of scale " + number(float64(t.Scale), 3) + " on the standardised difference"
 		}
 		bf += "."
 	}
 	w.paragraph("Evidence for no difference", tost, bf)
+}
+
+// marginWords says the margin on the scale on which it decided. A margin in
+// the measure's own unit is said for the first measure.
+func (d *trialData) marginWords() string {
+	for _, m := range d.measures {
+		for _, r := range evidence(slices.Concat(m.primary, m.others)) {
+			q, ok := r.decide()
+			switch {
+			case !ok:
+			case q.share:
+				return fmt.Sprintf("%s to %s %s", exact(q.marginLow), exact(q.marginHi), q.unit)
+			case strings.HasPrefix(q.unit, "%"):
+				return fmt.Sprintf("%s to +%s %s, allowing for the uncertainty of what it is a share of", exact(q.marginLow), exact(q.marginHi), q.unit)
+			default:
+				return fmt.Sprintf("%s to +%s%s in %s", exact(q.marginLow), exact(q.marginHi), q.unitWords(), measureName(m.measure))
+			}
+		}
+	}
+	return ""
 }
 
 // multiplicity says how p-values were corrected, from the families corrected:
@@ -317,7 +398,7 @@ func (w *writer) multiplicity(d *trialData) {
 		w.paragraph("Multiplicity", "P-values were not corrected for the number of regions.")
 		return
 	}
-	w.paragraph("Multiplicity", "For each measure and contrast, p-values were corrected "+strings.Join(parts, " and ")+".")
+	w.paragraph("Multiplicity", "For each measure and contrast, p-values were corrected "+strings.Join(parts, " and ")+"; not over measures, contrasts or treatments.")
 }
 
 // voxelwise says how the maps that are there were made.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"strings"
+
+	"phasl/crossover"
 )
 
 // maxGroupPage is the size a group page is kept below by drawing its maps
@@ -89,4 +91,10 @@ func (v *groupView) Order(sequence string) string {
 		}
 	}
 	return sequence
+}
+
+// ValuesMissing reports whether a primary region lacks the value of a scan
+// that is there.
+func (v *groupView) ValuesMissing() bool {
+	return v.D.any(func(f *crossover.RegionFit) bool { return f.Primary && len(f.MissingValues) > 0 })
 }

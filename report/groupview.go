@@ -22,6 +22,7 @@ type groupView struct {
 	Opening  string
 	Findings []finding
 	Rest     int // primary regions not among the findings
+	Caveats  []string
 
 	Flow       bool
 	Global     template.HTML
@@ -80,12 +81,13 @@ type evidenceView struct {
 	Drawing template.HTML
 	Rows    []evidenceCells
 	Level   string // of the interval of the tests
+	Scale   string // on which it decides
 	CI      string
 }
 
 type evidenceCells struct {
 	Region, Treatment, P, Lessened, Equivalent, BF, Verdict string
-	Margin, Difference, Interval                            []string // lines
+	Difference, Retained, Interval                          []string // lines
 	Tag                                                     tag
 }
 
@@ -97,8 +99,19 @@ type fitView struct {
 	Means               []meanCells
 	QQ, Residuals       template.HTML
 	Notes               []string
+	Spread              string // of residuals, by phase
+	Other               *sensitivityView
 	unit                string
 }
+
+// A sensitivityView is the model in which people may differ in the phase
+// effect, beside the plan's.
+type sensitivityView struct {
+	Formula, Failed string
+	Rows            []sensitivityCells
+}
+
+type sensitivityCells struct{ Label, Estimate, SE, OtherSE, P, OtherP string }
 
 type testCells struct{ Term, DF, F, P string }
 
@@ -113,6 +126,9 @@ func newGroupView(g *Group, scale float64) *groupView {
 	v := &groupView{head: newGroupHead(orText(g.Title, orText(d.Title, "Trial")) + " · perfusion MRI report"), G: g, D: d}
 	v.Opening = d.opening()
 	v.Findings, v.Rest = d.findings()
+	if v.Findings != nil {
+		v.Caveats = d.caveats(slices.Concat(d.Problems, g.Problems))
+	}
 	v.Flow = d.Flow.Randomised+d.Flow.Scanned+d.Flow.Analysed > 0
 	v.global()
 	for _, m := range d.measures {
@@ -161,12 +177,18 @@ func (v *groupView) Done() bool {
 }
 
 // Plan is the plan in sentences, without those on what was worked out, which
-// stand apart.
+// stand apart, and with that on maps put right where none were made.
 func (v *groupView) Plan() []string {
-	return slices.DeleteFunc(slices.Clone(v.D.Results.Plan.Words), func(s string) bool {
+	words := slices.DeleteFunc(slices.Clone(v.D.Results.Plan.Words), func(s string) bool {
 		_, after, ok := strings.Cut(s, "Worked out from the data: ")
 		return ok && slices.Contains(v.D.Inferred, after)
 	})
+	for i, s := range words {
+		if strings.Contains(s, "at every voxel") && len(v.G.Maps) == 0 {
+			words[i] = "The plan asks for maps of the effects at every voxel; none were made."
+		}
+	}
+	return words
 }
 
 // Person is a participant's label with its key.
@@ -206,7 +228,7 @@ func (v *groupView) global() {
 }
 
 func (v *groupView) forest(m measureData) forestView {
-	out := forestView{Heading: measureHeading(m.measure), Count: len(m.others)}
+	out := forestView{Heading: v.D.heading(m.measure), Count: len(m.others)}
 	if len(m.primary) > 0 {
 		p := v.D.newForest(m.primary, len(m.primary) <= forestChunk)
 		for from := 0; from < len(p.lanes); from += forestChunk {
@@ -224,7 +246,7 @@ func (v *groupView) forest(m measureData) forestView {
 }
 
 func (v *groupView) people(m measureData) {
-	figs := measureFigures{Heading: measureHeading(m.measure)}
+	figs := measureFigures{Heading: v.D.heading(m.measure)}
 	if m.measure == crossover.GlobalAdjusted {
 		if len(v.People) > 0 && v.D.measures[0].measure == crossover.Absolute {
 			return // the same values once more
@@ -250,7 +272,7 @@ func (v *groupView) people(m measureData) {
 }
 
 func (d *trialData) effects(m measureData) *effectsTable {
-	t := &effectsTable{Heading: measureHeading(m.measure), Level: ci(d.Level)}
+	t := &effectsTable{Heading: d.heading(m.measure), Level: ci(d.Level)}
 	for _, f := range m.primary {
 		t.Unit = tableUnit(f)
 		t.Primary = append(t.Primary, d.effectGroup(f, true))
@@ -307,22 +329,27 @@ func (v *groupView) evidence(m measureData) {
 	if len(rows) == 0 {
 		return
 	}
-	out := evidenceView{Heading: measureHeading(m.measure), CI: ci(d.Level), Level: "interval of the tests"}
+	out := evidenceView{Heading: v.D.heading(m.measure), CI: ci(d.Level), Level: "interval of the tests"}
 	if len(rows) <= maxPeople {
 		out.Drawing = template.HTML(d.drawEvidence(v.ids.next(), rows))
 	}
 	for _, r := range rows {
 		a := amountOf(r.fit)
-		if finite(r.att.Alpha) {
-			out.Level = ci(1 - 2*float64(r.att.Alpha))
+		out.Level = d.testLevel(r.att)
+		c := evidenceCells{Region: r.fit.Region, Treatment: r.of(d), Difference: []string{a.signed(r.diff.Estimate), "(" + a.interval(r.diff.Low, r.diff.High) + ")"}, Retained: []string{dash}, Interval: []string{dash},
+			P: pValue(r.diff.PAdjusted), Lessened: pValue(r.att.PLower), Equivalent: pValue(r.att.P), BF: bayes(r.att.BF01), Verdict: sentence(r.att.Verdict), Tag: d.outcomeTag(r)}
+		if !finite(r.diff.PAdjusted) {
+			c.P = pValue(r.diff.P)
 		}
-		c := evidenceCells{Region: r.fit.Region, Treatment: r.of(d), Margin: []string{dash}, Difference: []string{a.signed(r.diff.Estimate), "(" + a.interval(r.diff.Low, r.diff.High) + ")"},
-			P: pValue(r.diff.P), Lessened: pValue(r.att.PLower), Equivalent: pValue(r.att.P), Interval: d.testInterval(r, a), BF: bayes(r.att.BF01), Verdict: sentence(r.att.Verdict), Tag: d.verdictTag(r)}
-		if finite(r.att.Margin) {
-			c.Margin[0] = "±" + a.of(r.att.Margin)
-			if p := float64(r.att.MarginPercent); finite(r.att.MarginPercent) {
-				c.Margin = append(c.Margin, "±"+short(p)+" %")
-			}
+		if (r.att.PLower < r.att.Alpha) != r.att.NotLessened { // the effect is a fall: an increase lessens it
+			c.Lessened = pValue(r.att.PUpper)
+		}
+		if t := r.att; finite(t.Retained) && t.RetainedLow < t.RetainedHigh {
+			c.Retained = []string{fixed(float64(t.Retained), 0) + " %", "(" + fixed(float64(t.RetainedLow), 0) + " to " + fixed(float64(t.RetainedHigh), 0) + ")"}
+		}
+		if q, ok := r.decide(); ok {
+			c.Interval = []string{q.span(r), "margin " + q.margins()}
+			out.Scale = cbfUnit(q.unit)
 		}
 		out.Rows = append(out.Rows, c)
 		if s := float64(r.att.Scale); s > 0 && finite(r.att.BF01) && v.Scales == "" {
@@ -330,16 +357,6 @@ func (v *groupView) evidence(m measureData) {
 		}
 	}
 	v.Evidence = append(v.Evidence, out)
-}
-
-// testInterval writes the interval of the equivalence test, in per cent too if
-// that is what decides.
-func (d *trialData) testInterval(r evidenceRow, a amount) []string {
-	t := []string{a.interval(r.att.Low, r.att.High)}
-	if finite(r.att.PercentLow) && finite(r.att.PercentHigh) {
-		t = append(t, fixed(float64(r.att.PercentLow), 1)+" to "+fixed(float64(r.att.PercentHigh), 1)+" %")
-	}
-	return t
 }
 
 func (v *groupView) models(m measureData) {
@@ -367,10 +384,63 @@ func (v *groupView) models(m measureData) {
 		for _, q := range f.Means {
 			out.Means = append(out.Means, meanCells{q.Treatment, q.Phase, a.of(q.Mean), a.of(q.SE), a.interval(q.Low, q.High), strconv.Itoa(q.N)})
 		}
+		out.Spread = v.D.residualSpread(f)
+		out.Other = v.D.sensitivityView(f)
 		out.QQ = template.HTML(drawQQ(v.ids.next(), f))
 		out.Residuals = template.HTML(drawResiduals(v.ids.next(), f))
 		v.Models = append(v.Models, out)
 	}
+}
+
+// sensitivityView sets the two models side by side; nil if there is one.
+func (d *trialData) sensitivityView(f *crossover.RegionFit) *sensitivityView {
+	s := f.Sensitivity
+	if s == nil {
+		return nil
+	}
+	out := &sensitivityView{Formula: s.Formula, Failed: s.Failed}
+	a := amountOf(f)
+	for i := range f.Effects {
+		e := &f.Effects[i]
+		kind, _ := effectKind(e.Name)
+		if kind != crossover.PhaseEffect && kind != crossover.AverageEffect && kind != crossover.Interaction {
+			continue
+		}
+		if o := effectNamed(s, e.Name); o != nil {
+			out.Rows = append(out.Rows, sensitivityCells{orText(e.Label, e.Name), a.signed(o.Estimate), a.of(e.SE), a.of(o.SE), pValue(e.P), pValue(o.P)})
+		}
+	}
+	return out
+}
+
+// residualSpread writes the SD of the residuals of each phase, which the model
+// takes to be equal; "" without residuals.
+func (d *trialData) residualSpread(f *crossover.RegionFit) string {
+	k := slices.IndexFunc(f.Components, func(c crossover.Component) bool { return c.Group == "Residual" })
+	if k < 0 || !finite(f.Components[k].SD) {
+		return ""
+	}
+	var parts []string
+	for _, phase := range d.Phases {
+		n, sum := 0, 0.0
+		for _, q := range f.Data {
+			if q.Phase == phase && finite(q.Residual) {
+				n++
+				sum += float64(q.Residual * q.Residual)
+			}
+		}
+		if n > 0 {
+			parts = append(parts, phase+" "+number(math.Sqrt(sum/float64(n))*float64(f.Components[k].SD), 2))
+		}
+	}
+	if len(parts) < 2 {
+		return ""
+	}
+	t := "Root mean square of the residuals by phase: " + joinAnd(parts)
+	if u := effectUnit(f); u != "" {
+		t += " " + u
+	}
+	return t + ". The model takes their variances to be equal."
 }
 
 // Unit is the unit of means, in brackets, or nothing.
@@ -381,24 +451,15 @@ func (f fitView) Unit() string {
 	return " [" + f.unit + "]"
 }
 
-// Spread writes the standard deviation of a variance component.
-func (f fitView) Spread(c crossover.Component) string { return number(float64(c.SD), 3) }
+// Deviation writes the standard deviation of a variance component.
+func (f fitView) Deviation(c crossover.Component) string { return number(float64(c.SD), 3) }
 
 // Variance writes a variance component.
 func (f fitView) Variance(c crossover.Component) string { return number(float64(c.Variance), 3) }
 
-// leftOut lists the scans left out, from the flow and from the quality rows
-// that the flow does not hold.
+// leftOut lists the scans left out.
 func (v *groupView) leftOut() {
-	v.LeftOut = slices.Clone(v.D.Flow.LeftOut)
-	if len(v.LeftOut) > 0 {
-		return
-	}
-	for i := range v.G.Quality {
-		if q := &v.G.Quality[i]; q.Excluded != "" {
-			v.LeftOut = append(v.LeftOut, crossover.FlowItem{Unit: q.scanName(), Reason: q.Excluded})
-		}
-	}
+	v.LeftOut = v.D.scansLeftOut(v.G)
 }
 
 func (v *groupView) problems() {

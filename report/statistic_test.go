@@ -22,7 +22,7 @@ func TestStatistics(t *testing.T) {
 		{levelText(0.95), "95 %"}, {levelText(0.999), "99.9 %"}, {ci(1 - 2*0.05), "90 % CI"}, {ci(nan), "CI"}, {ci(0), "CI"},
 		{sentence("done"), "Done."}, {sentence("Done."), "Done."}, {sentence(""), ""},
 		{joinAnd(nil), ""}, {joinAnd([]string{"a"}), "a"}, {joinAnd([]string{"a", "b", "c"}), "a, b and c"},
-		{percentIn(11.6), ", 12 %"}, {percentIn(-0.31), ", −0.3 %"}, {percentIn(num(nan)), ""},
+		{percentNumber(11.6), "12 %"}, {percentNumber(-0.31), "−0.3 %"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got %q, want %q", tt.got, tt.want)
@@ -47,37 +47,27 @@ func TestDecimals(t *testing.T) {
 	}
 }
 
-// TestVerdictTags covers every combination of tests that a tag can tell apart.
-func TestVerdictTags(t *testing.T) {
-	d := &trialData{Results: &crossover.Results{Treatments: []string{"placebo", "naltrexone"}}}
-	for _, tt := range []struct {
-		low, high          crossover.Number
-		equivalent, lessen bool
-		want               string
-	}{
-		{-1, 1, true, true, "equivalent within the margin"}, {-2, -0.5, true, true, "differs, by less than the margin"}, {-9, -2, false, false, "lower under naltrexone"},
-		{2, 9, false, true, "higher under naltrexone"}, {-1, 9, false, true, "not lessened by the margin"}, {-9, 9, false, false, "undecided"},
-	} {
-		r := evidenceRow{&crossover.RegionFit{}, &crossover.Attenuation{Treatment: "naltrexone", Equivalent: tt.equivalent, NotLessened: tt.lessen}, &crossover.Effect{Estimate: (tt.low + tt.high) / 2, Low: tt.low, High: tt.high}}
-		if got := d.verdictTag(r).Text; got != tt.want {
-			t.Errorf("interval %g to %g: %q, want %q", float64(tt.low), float64(tt.high), got, tt.want)
-		}
-	}
-}
-
-// TestFindings reads the sentences of a rise, a fall and neither.
+// TestFindings reads the sentences of a rise, a fall and neither: the
+// corrected p-value decides, not the interval.
 func TestFindings(t *testing.T) {
-	fit := func(low, high crossover.Number) *crossover.RegionFit {
-		return &crossover.RegionFit{Region: "sgACC", Measure: crossover.Absolute, Effects: []crossover.Effect{{Name: "phase:placebo", Estimate: (low + high) / 2, Low: low, High: high, SE: 0.5, P: 0.02, Percent: num(nan)}}}
+	fit := func(estimate, p, adjusted crossover.Number, log bool) *crossover.RegionFit {
+		return &crossover.RegionFit{Region: "sgACC", Measure: crossover.Absolute, Log: log, Effects: []crossover.Effect{{Name: "phase:placebo", Estimate: estimate, Low: estimate - 1, High: estimate + 1, SE: 0.5, P: p, PAdjusted: adjusted,
+			Percent: estimate * 2, PercentLow: estimate*2 - 2, PercentHigh: estimate*2 + 2}}}
 	}
-	d := &trialData{Results: &crossover.Results{Level: 0.95, Challenge: "ketamine"}}
-	for want, f := range map[string]*crossover.RegionFit{
-		"Under placebo, CBF rose by 3.00 mL/100 g/min (95 % CI 2.00 to 4.00":             fit(2, 4),
-		"Under placebo, CBF fell by 3.00 mL/100 g/min (95 % CI −4.00 to −2.00":           fit(-4, -2),
-		"Under placebo, no clear change of CBF: +1.00 mL/100 g/min (95 % CI −1.00 to 3.": fit(-1, 3),
+	d := &trialData{Results: &crossover.Results{Level: 0.95, Challenge: "ketamine"}, plan: &crossover.Plan{}}
+	for _, tt := range []struct {
+		fit  *crossover.RegionFit
+		want string
+	}{
+		{fit(3, 0.02, 0.03, false), "Under placebo, CBF rose by 3.00 mL/100 g/min, 95 % CI 2.00 to 4.00 (6 % of baseline; adjusted p = 0.030)."},
+		{fit(-3, 0.02, 0.03, false), "Under placebo, CBF fell by 3.00 mL/100 g/min, 95 % CI −4.00 to −2.00 (−6 % of baseline; adjusted p = 0.030)."},
+		{fit(3, 0.03, 0.09, false), "Under placebo, no change of CBF is shown: +3.00 mL/100 g/min, 95 % CI 2.00 to 4.00 (6 % of baseline; adjusted p = 0.090)."},
+		{fit(3, 0.03, num(nan), false), "Under placebo, CBF rose by 3.00 mL/100 g/min, 95 % CI 2.00 to 4.00 (6 % of baseline; uncorrected p = 0.030)."},
+		{fit(6, 0.03, 0.03, true), "Under placebo, CBF rose by 12 %, 95 % CI 10.0 to 14.0 % (adjusted p = 0.030)."},
+		{fit(-6, 0.03, 0.03, true), "Under placebo, CBF fell by 12 %, 95 % CI −14.0 to −10.0 % (adjusted p = 0.030)."},
 	} {
-		if got := d.phaseSentences(f); len(got) != 1 || !strings.HasPrefix(got[0], want) {
-			t.Errorf("got %q, want %q", got, want)
+		if got := d.phaseSentences(tt.fit); len(got) != 1 || strings.ReplaceAll(got[0], "\u00a0", " ") != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}
 	if got := d.opening(); got != "There are no results to show." {
@@ -113,7 +103,7 @@ func TestGroupMethods(t *testing.T) {
 		return b.String()
 	}
 	full := text(g.Plan, g.Results, EffectMap{Estimate: img})
-	for _, want := range []string{"27 participants were randomised", "Kenward and Roger", "10.2307/2533558", "margin of ±10 % of the mean at baseline under placebo", "90 % confidence interval", "Cauchy prior of scale 0.707",
+	for _, want := range []string{"27 participants were in the trial", "missing at random", "of the same variance in all phases", "Global CBF was that of global_gm", "cannot exclude carry-over", "not adjusted for period", "not over measures, contrasts or treatments", "These p-values were not corrected over regions", "Kenward and Roger", "10.2307/2533558", "margin of 50 to 150 % of the ketamine effect under placebo", "90 % confidence interval", "Cauchy prior of scale 0.707",
 		"10.3758/PBR.16.2.225", "over the primary regions after Holm", "smoothed by a Gaussian of 6 mm", "phasl 0.3", "primary regions were sgACC, pgACC and dACC", "4 further regions", "10.1002/0470854596"} {
 		if !strings.Contains(full, want) {
 			t.Errorf("methods lack %q:\n%s", want, full)
@@ -136,34 +126,77 @@ func TestGroupMethods(t *testing.T) {
 	}
 }
 
+// TestBayesSentence: the alternative is the prior, by its name.
 func TestBayesSentence(t *testing.T) {
+	row := evidenceRow{fit: &crossover.RegionFit{Measure: crossover.Absolute, Effects: []crossover.Effect{{SE: 0.5}}}, att: &crossover.Attenuation{Scale: num(math.Sqrt2 / 2), PriorSD: 2.5, BFN: 26}}
+	d := &trialData{Results: &crossover.Results{}, plan: &crossover.Plan{}}
 	for v, want := range map[crossover.Number]string{
-		4.42: "The data are 4.4 times as likely if there is no difference (BF01 = 4.4).",
-		0.02: "The data are 50 times as likely if there is a difference (BF01 = 0.02).",
-		1e-9: "The data are over 100 times as likely if there is a difference (BF01 < 0.01).",
-		1.7:  "The Bayes factor speaks clearly neither for a difference nor for none (BF01 = 1.7).",
+		4.42: "BF01 = 4.4: the data are 4.4 times as likely under no difference as under a difference drawn from the prior (Cauchy, scale 2.50 mL/100 g/min).",
+		0.02: "BF01 = 0.02: the data are 50 times as likely under a difference drawn from the prior (Cauchy, scale 2.50 mL/100 g/min) as under no difference.",
+		1e-9: "BF01 < 0.01: the data are over 100 times as likely under a difference drawn from the prior (Cauchy, scale 2.50 mL/100 g/min) as under no difference.",
+		1.7:  "BF01 = 1.7: it favours neither no difference nor a difference drawn from the prior (Cauchy, scale 2.50 mL/100 g/min) clearly.",
 	} {
-		if got := bayesSentence(v); got != want {
+		row.att.BF01 = v
+		if got := d.bayesSentence(row); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	if got := bayesSentence(num(nan)); got != "" {
+	row.att.BFN = 6
+	if got := d.bayesSentence(row); !strings.HasSuffix(got, "With 6 people it could not exceed 2.7, whatever the data.") {
+		t.Errorf("with few people: %q", got)
+	}
+	row.att.BF01 = num(nan)
+	if got := d.bayesSentence(row); got != "" {
 		t.Errorf("no factor: %q", got)
 	}
 }
 
-// TestLogMargin: for ratios, 10 % less is log 0.9 and 10 % more log 1.1.
-func TestLogMargin(t *testing.T) {
-	f := &crossover.RegionFit{Log: true}
-	lo, hi := marginOf(f, &crossover.Attenuation{Margin: num(math.Log(1.1)), MarginPercent: 10})
-	if math.Abs(lo-math.Log(0.9)) > 1e-15 || math.Abs(hi-math.Log(1.1)) > 1e-15 {
-		t.Errorf("margin %g to %g", lo, hi)
+// TestLargestBF01 compares with crossover's Bayes factor at t = 0, another
+// integral of the same model.
+func TestLargestBF01(t *testing.T) {
+	for _, n := range []int{2, 6, 12, 26, 200} {
+		want := crossover.BayesFactor01(0, n, float64(n-1), math.Sqrt2/2)
+		if got := largestBF01(n, math.Sqrt2/2); math.Abs(got/want-1) > 1e-5 { // both are quadratures
+			t.Errorf("%d people: %.8g, want %.8g", n, got, want)
+		}
 	}
-	if lo, _ := marginOf(&crossover.RegionFit{}, &crossover.Attenuation{Margin: 5, MarginPercent: 10}); lo != -5 {
-		t.Errorf("margin from %g, want -5", lo)
+	if !math.IsInf(largestBF01(0, 1), 1) || !math.IsInf(largestBF01(5, nan), 1) {
+		t.Error("unknown n or scale bounds the factor")
 	}
-	if lo, hi := marginOf(f, &crossover.Attenuation{Margin: num(nan), MarginPercent: num(nan)}); !math.IsNaN(lo + hi) {
-		t.Errorf("no margin: %g to %g", lo, hi)
+}
+
+// decided returns a row whose plan decides on the given scale.
+func decided(unit string, lo, hi, marginLo, marginHi float64) evidenceRow {
+	return evidenceRow{&crossover.RegionFit{Measure: crossover.Absolute}, &crossover.Attenuation{Treatment: "naltrexone", DecisiveUnit: unit, DecisiveLow: num(lo), DecisiveHigh: num(hi),
+		DecisiveMarginLow: num(marginLo), DecisiveMarginHigh: num(marginHi), Alpha: 0.05, Retained: num(nan), RetainedLow: num(nan), RetainedHigh: num(nan)},
+		&crossover.Effect{Estimate: -1, PAdjusted: 0.2, P: 0.1}}
+}
+
+// TestMargins carries the margins that decide to the unit of the estimates:
+// for ratios, 10 % less is log 0.9 and 10 % more log 1.1.
+func TestMargins(t *testing.T) {
+	const share, base = "% of the ketamine effect under placebo", "% of the mean at baseline under placebo"
+	for _, tt := range []struct {
+		name        string
+		row         evidenceRow
+		log         bool
+		margin, pct float64
+		lo, hi      float64
+	}{
+		{"share of the effect", decided(share, 60, 110, 50, 150), false, 3, 5, -3, 3},
+		{"of the mean", decided(base, -5, 5, -10, 10), false, 6, 10, -6, 6},
+		{"ratio", decided("% as a ratio of ratios", -5, 5, -10, 10), true, math.Log(1.1), 10, math.Log(0.9), math.Log(1.1)},
+		{"own unit", decided(CBFUnit, -1, 1, -4, 4), false, 4, 7, -4, 4},
+		{"effect not told from zero", decided(share, nan, nan, 50, 150), false, 3, 5, nan, nan},
+		{"no margin", decided("", nan, nan, nan, nan), true, nan, nan, nan, nan},
+	} {
+		tt.row.fit.Log = tt.log
+		tt.row.att.Margin, tt.row.att.MarginPercent = num(tt.margin), num(tt.pct)
+		lo, hi := marginOf(tt.row.fit, tt.row.att)
+		same := func(a, b float64) bool { return math.Abs(a-b) < 1e-12 || math.IsNaN(a) && math.IsNaN(b) } // rounding only
+		if !same(lo, tt.lo) || !same(hi, tt.hi) {
+			t.Errorf("%s: margin %g to %g, want %g to %g", tt.name, lo, hi, tt.lo, tt.hi)
+		}
 	}
 }
 
@@ -171,7 +204,7 @@ func TestLogMargin(t *testing.T) {
 func TestSeveralPhases(t *testing.T) {
 	d := &trialData{Results: &crossover.Results{Treatments: []string{"p", "q"}, Phases: []string{"b", "early", "late"}}}
 	r := evidenceRow{&crossover.RegionFit{}, &crossover.Attenuation{Treatment: "q", Contrast: "interaction:q:late"}, &crossover.Effect{Low: -1, High: 1}}
-	if got := d.verdictTag(r).Text; got != "q, late: undecided" {
+	if got := d.outcomeTag(r).Text; got != "q, late: not known" {
 		t.Errorf("got %q", got)
 	}
 	if got := d.series("q:late"); got != 1 {

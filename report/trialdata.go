@@ -54,7 +54,33 @@ func newTrialData(g *Group) *trialData {
 			m.others = append(m.others, f)
 		}
 	}
+	first := d.primaryMeasure()
+	slices.SortStableFunc(d.measures, func(a, b measureData) int {
+		switch {
+		case a.measure == first && b.measure != first:
+			return -1
+		case b.measure == first && a.measure != first:
+			return 1
+		}
+		return 0
+	})
 	return d
+}
+
+// primaryMeasure is the measure that leads the page: the plan's, or "", which
+// leaves the first in front.
+func (d *trialData) primaryMeasure() crossover.Measure { return d.plan.PrimaryMeasure }
+
+// heading names a measure, and whether it is the primary one.
+func (d *trialData) heading(m crossover.Measure) string {
+	t := measureHeading(m)
+	if len(d.measures) < 2 {
+		return t
+	}
+	if m == d.measures[0].measure {
+		return t + ": primary measure"
+	}
+	return t + ": secondary"
 }
 
 // challenge is what was given between the phases, for sentences.

@@ -70,7 +70,7 @@ func planTextCases() []Case {
 		badPlan("unknown key", changed("seed = 7", "sede = 7"), "sede", `line 2: there is no key "sede"; the nearest is "seed"`, "seed"),
 		badPlan("unknown key in a table", changed("reference =", "referense ="), "trial.referense", `line 7: there is no key "referense"`, "reference"),
 		badPlan("unknown table", with("[equivalance]\nmargin = 5"), "equivalance", "no key", "equivalence"),
-		badPlan("key in the wrong table", changed("margin = 10", "formula = \"cbf ~ 1\""), "equivalence.formula", "no key", "[model]"),
+		badPlan("key in the wrong table", changed("margin = 50", "formula = \"cbf ~ 1\""), "equivalence.formula", "no key", "[model]"),
 		badPlan("key with capitals", changed("challenge =", "Challenge ="), "trial.Challenge", "no key", "challenge"),
 		badPlan("unknown key in a contrast", with("[[contrast]]\nname = \"c\"\nweights = \"phaseinfusion\"\nweigths = \"x\""), "contrast[0].weigths", "no key", "weights"),
 		badPlan("contrast as one table", with("[contrast]\nname = \"c\""), "contrast", "a list of tables", "[[contrast]]"),
@@ -80,7 +80,7 @@ func planTextCases() []Case {
 
 func planValueCases() []Case {
 	model := func(line string) string { return changed("[model]", "[model]\n"+line) }
-	equal := func(line string) string { return changed("margin = 10", line) }
+	equal := func(line string) string { return changed("margin = 50", line) }
 	trial := func(line string) string { return changed("challenge = \"ketamine\"", line) }
 	return []Case{
 		badPlan("title a number", changed(`"Eight people"`, "8"), "title", "8 is not text", "quotation"),
@@ -118,10 +118,10 @@ func planValueCases() []Case {
 		badPlan("alpha 5", equal("alpha = 5"), "equivalence.alpha", "5", "0.05"),
 		badPlan("margin negative", equal("margin = -10"), "equivalence.margin", "-10", ""),
 		badPlan("margin as a share", equal("margin = 0.1"), "equivalence.margin", "too small", "10"),
-		badPlan("margin of 100 percent", equal("margin = 100"), "equivalence.margin", "any change", ""),
+		badPlan("margin of 100 percent", equal("margin = 100"), "equivalence.margin", "complete loss", "50"),
 		badPlan("margin in no unit", equal(`unit = "ml"`), "equivalence.unit", "ml", "percent"),
-		badPlan("margin in one unit for two", equal(`unit = "absolute"`), "equivalence.unit", "cannot serve relative CBF", "percent"),
-		badPlan("margin in a unit for ratios", strings.Replace(equal(`unit = "absolute"`), "[model]", "[model]\nlog = true", 1), "equivalence.unit", "ratios", "percent"),
+		badPlan("margin in one unit for two", equal(`unit = "absolute"`), "equivalence.unit", "cannot serve relative CBF", "effect"),
+		badPlan("margin in a unit for ratios", strings.Replace(equal(`unit = "absolute"`), "[model]", "[model]\nlog = true", 1), "equivalence.unit", "ratios", "effect"),
 		badPlan("margin nan", equal("margin = nan"), "equivalence.margin", "not a number", ""),
 		badPlan("Bayes scale zero", with("[bayes]\nscale = 0"), "bayes.scale", "0 is not", "0.707"),
 		badPlan("multiplicity unknown", with("[multiplicity]\nmethod = \"bonferoni\""), "multiplicity.method", "bonferoni", "holm"),

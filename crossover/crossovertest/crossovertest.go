@@ -39,7 +39,7 @@ primary = ["sgACC", "pgACC"]
 covariates = ["age"]
 
 [equivalence]
-margin = 10
+margin = 50
 `
 
 // Regions are the regions that the values are of; the first is global CBF.

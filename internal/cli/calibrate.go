@@ -34,7 +34,7 @@ type calibrateCmd struct {
 	Plan    string   `type:"existingfile" placeholder:"FILE" group:"Analysis" help:"Analysis plan (plan.toml); its model, margin and prior are used."`
 	Formula string   `placeholder:"F" sep:"none" group:"Analysis" help:"Model, in place of the plan's."`
 	DDF     string   `name:"ddf" placeholder:"METHOD" group:"Analysis" help:"Degrees of freedom, in place of the plan's: kr (Kenward-Roger), satterthwaite or residual."`
-	Margin  *float64 `placeholder:"M" group:"Analysis" help:"Margin of equivalence, in place of the plan's, in percent of CBF at baseline (or in the plan's unit)."`
+	Margin  *float64 `placeholder:"M" group:"Analysis" help:"Margin of equivalence, in place of the plan's, in the plan's unit; without a plan, in percent of the phase effect under the reference."`
 
 	Workers int `default:"0" group:"Running" help:"Threads; 0: one per CPU. Does not change the result."`
 	jsonFlag
@@ -136,6 +136,16 @@ func fixed(v crossover.Number, digits int) string {
 	return strconv.FormatFloat(float64(v), 'f', digits, 64)
 }
 
+func marginUnit(c *crossover.Calibration) string {
+	switch c.Unit {
+	case "effect":
+		return "% of the phase effect"
+	case "percent":
+		return "% of CBF at baseline"
+	}
+	return "mL/100 g/min"
+}
+
 func printCalibration(w io.Writer, c *crossover.Calibration) {
 	fmt.Fprintf(w, "%d simulated trials of %d people for each truth; %s; degrees of freedom: %s\n", c.Trials, c.Scenario.Subjects, c.Formula, c.DDF)
 	for _, n := range c.Notes {
@@ -148,10 +158,7 @@ func printCalibration(w io.Writer, c *crossover.Calibration) {
 			rateText(e.Coverage), rateText(e.TypeI), rateText(e.Rejected)})
 	}
 	table(w, rows)
-	unit := "%"
-	if c.Unit == "absolute" {
-		unit = "mL/100 g/min"
-	}
+	unit := marginUnit(c)
 	fmt.Fprintf(w, "\nequivalence, margin ±%g %s, alpha %g:\n", c.Margin, unit, c.Alpha)
 	table(w, [][]string{
 		{"  claimed where the interaction is", "[%]"},
@@ -190,13 +197,13 @@ func printConditions(w io.Writer, res []*crossover.Calibration) {
 	pc := func(r crossover.Rate) string { return fixed(100*r.Share, 1) }
 	inter, phase, base := name(crossover.Interaction), name(crossover.PhaseEffect+":"), name(crossover.TreatmentEffect)
 	fmt.Fprintln(w, "\ntype I error [%] and coverage of the interval [%]")
-	rows := [][]string{{"condition", "trials", "interaction", "phase, reference", "phase, average", "| cover interaction", "phase, reference", "phase, average", "treatment at baseline", "period", "carry-over"}}
+	rows := [][]string{{"condition", "trials", "interaction", "phase, reference", "phase, average", "| cover interaction", "phase, reference", "phase, average", "treatment at baseline", "period", "sequence"}}
 	for _, r := range res {
 		rows = append(rows, []string{r.Scenario.Name, strconv.Itoa(r.Trials), pc(of(r, inter).TypeI), pc(of(r, phase).TypeI), pc(of(r, crossover.AverageEffect).TypeI),
 			"| " + pc(of(r, inter).Coverage), pc(of(r, phase).Coverage), pc(of(r, crossover.AverageEffect).Coverage), pc(of(r, base).Coverage), pc(of(r, crossover.PeriodEffect).Coverage), pc(of(r, crossover.CarryOver).Coverage)})
 	}
 	table(w, rows)
-	fmt.Fprintf(w, "\nequivalence claimed [%%], margin ±%g; Bayes factor for no interaction; bias [mL/100 g/min]\n", c.Margin)
+	fmt.Fprintf(w, "\nequivalence claimed [%%], margin ±%g %s; Bayes factor for no interaction; bias [mL/100 g/min]\n", c.Margin, marginUnit(c))
 	rows = [][]string{{"condition", "at lower margin", "at upper margin", "no interaction", "| median BF01", "BF01 > 3 [%]", "BF01 < 1/3 [%]", "| bias interaction", "bias treatment", "zero variance [%]"}}
 	for _, r := range res {
 		rows = append(rows, []string{r.Scenario.Name, pc(r.EquivalentAtLower), pc(r.EquivalentAtUpper), pc(r.Equivalent),

@@ -33,7 +33,7 @@ type grammar struct {
 	Simulate  simulateCmd  `cmd:"" help:"Simulate a whole crossover trial with known truth."`
 	Plan      planCmd      `cmd:"" help:"Write or check the statistical analysis plan."`
 	Calibrate calibrateCmd `cmd:"" help:"Simulate trials and count how often the analysis errs."`
-	Demo      demoCmd      `cmd:"" help:"Simulate a subject, process it, and compare with the truth."`
+	Demo      demoCmd      `cmd:"" help:"Simulate a trial, process and analyse it, and compare with the truth."`
 	LMM       lmmCmd       `cmd:"" name:"lmm" help:"Fit a linear mixed model to a table."`
 
 	Version kong.VersionFlag `help:"Print the version and exit." short:"V"`

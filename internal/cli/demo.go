@@ -30,7 +30,7 @@ before ketamine, a scan at baseline and one during the infusion, by GE's 3D spir
 protocol at reduced resolution. Processes it as "phasl run … all" would, and
 prints what was planted beside what was found. Started again it carries on.
 
-DIR/raw holds the dataset, DIR/template the template and atlas, DIR/derivatives
+DIR/raw holds the dataset (template and atlas below its derivatives), DIR/derivatives
 the results; open DIR/derivatives/report.html.
 
 With --person: a head drawn from formulas, two raw scans of it (one without

@@ -11,6 +11,7 @@ import (
 	"phasl/crossover"
 	"phasl/diag"
 	"phasl/internal/pipeline"
+	"phasl/report"
 )
 
 // groupFlags steer the group level.
@@ -46,7 +47,7 @@ func (c *runCmd) group(ctx context.Context, s streams) (*pipeline.GroupResult, e
 // summariseGroup prints the primary regions' effects and evidence.
 func summariseGroup(w io.Writer, res *pipeline.GroupResult) {
 	f := res.Flow
-	fmt.Fprintf(w, "%d randomised, %d scanned, %d analysed, %d complete\n", f.Randomised, f.Scanned, f.Analysed, f.Complete)
+	fmt.Fprintf(w, "%d in the trial, %d scanned, %d analysed, %d complete\n", f.Randomised, f.Scanned, f.Analysed, f.Complete)
 	fmt.Fprintf(w, "Values: %s\n", res.Source.What)
 	for _, n := range res.Source.Notes {
 		fmt.Fprintf(w, "  %s\n", n)
@@ -78,7 +79,7 @@ func summariseGroup(w io.Writer, res *pipeline.GroupResult) {
 				units = "no unit"
 			}
 			fmt.Fprintf(w, "\n%s effect on %s CBF, %s\n", res.Challenge, measure, units)
-			rows = append(rows, []string{"  region", "contrast", "estimate", percentOf(res.Level) + " interval", "p", "adjusted", "evidence on attenuation", "p equiv.", "BF01"})
+			rows = append(rows, []string{"  region", "contrast", "estimate", percentOf(res.Level) + " interval", "p", "adjusted", "outcome", "remains", "p within", "BF01"})
 		}
 		if shown++; shown > maxShown {
 			hidden++
@@ -98,10 +99,10 @@ func summariseGroup(w io.Writer, res *pipeline.GroupResult) {
 			default:
 				continue
 			}
-			row := []string{"  " + m.Region, label, significant(e.Estimate), significant(e.Low) + " to " + significant(e.High), smallP(e.P), smallP(e.PAdjusted), "", "", ""}
+			row := []string{"  " + m.Region, label, significant(e.Estimate), significant(e.Low) + " to " + significant(e.High), smallP(e.P), smallP(e.PAdjusted), "", "", "", ""}
 			for _, a := range m.Attenuation {
 				if a.Contrast == e.Name {
-					copy(row[6:], []string{evidence(a), smallP(a.P), significant(a.BF01)})
+					copy(row[6:], []string{report.OutcomeName(a.Outcome), retained(a), smallP(a.P), significant(a.BF01)})
 				}
 			}
 			rows = append(rows, row)
@@ -120,16 +121,13 @@ func summariseGroup(w io.Writer, res *pipeline.GroupResult) {
 // maxShown is how many primary regions the summary prints of each measure.
 const maxShown = 12
 
-// evidence says in two words what the tests of equivalence found; the report
-// says it in sentences.
-func evidence(a crossover.Attenuation) string {
-	switch {
-	case a.Equivalent:
-		return "equivalent"
-	case a.NotLessened:
-		return "not lessened"
+// retained prints the share of the effect that remains, with its interval.
+func retained(a crossover.Attenuation) string {
+	f := float64(a.Retained)
+	if f-f != 0 || !(a.RetainedLow < a.RetainedHigh) {
+		return "n/a"
 	}
-	return "not settled"
+	return fmt.Sprintf("%.0f %% (%.0f to %.0f)", f, float64(a.RetainedLow), float64(a.RetainedHigh))
 }
 
 func percentOf(level float64) string { return fmt.Sprintf("%g %%", 100*level) }

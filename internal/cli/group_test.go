@@ -119,7 +119,7 @@ func TestGroupNamesEveryFault(t *testing.T) {
 
 	t.Run("several at once", func(t *testing.T) {
 		bad := filepath.Join(t.TempDir(), "bad.toml")
-		text := strings.Replace(crossovertest.Plan, "margin = 10", "margin = -1\nmargn = 3", 1)
+		text := strings.Replace(crossovertest.Plan, "margin = 50", "margin = -1\nmargn = 3", 1)
 		if err := os.WriteFile(bad, []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -30,33 +29,15 @@ func methodsRecord(info report.Info) report.Info {
 
 // methods gathers the kinds of scan in the analysis, from their quality files.
 func (g *group) methods() []report.Info {
-	var kinds []report.Info
-	people := []map[string]bool{}
-	outliers := []string{}
+	var alike kinds
 	for _, s := range g.trial.Used() {
 		d := g.of(s)
 		if d == nil || d.methods == nil {
 			continue
 		}
 		info := *d.methods
-		rule := info.Outliers
-		info.Software, info.People, info.Scans, info.Outliers = "phasl "+g.c.Version, 0, 0, ""
-		k := slices.IndexFunc(kinds, func(x report.Info) bool {
-			x.Scans = 0
-			return reflect.DeepEqual(x, info)
-		})
-		if k < 0 {
-			k = len(kinds)
-			kinds, people, outliers = append(kinds, info), append(people, map[string]bool{}), append(outliers, "")
-		}
-		kinds[k].Scans++
-		people[k][s.Subject] = true
-		if rule != "" {
-			outliers[k] = rule
-		}
+		info.Software = "phasl " + g.c.Version
+		alike.add(info, s.Subject)
 	}
-	for k := range kinds {
-		kinds[k].People, kinds[k].Outliers = len(people[k]), outliers[k]
-	}
-	return kinds
+	return alike.list
 }

@@ -16,7 +16,7 @@ var (
 		string(crossover.Relative):       "CBF of the region over global CBF of the same scan",
 		string(crossover.GlobalAdjusted): "CBF of the region, with global CBF as a covariate",
 	}}
-	primaryColumn   = bids.Column{Name: "primary_region", Description: "whether the region is in the family of the plan's claims"}
+	primaryColumn   = bids.Column{Name: "primary_region", Description: "whether the region is primary: p-values are corrected over the primary regions"}
 	treatmentColumn = bids.Column{Name: "treatment", Description: "treatment of the visit"}
 	phaseColumn     = bids.Column{Name: "phase", Description: "phase within the visit"}
 	unitsColumn     = bids.Column{Name: "units", Description: "units of the values in this row that are not tests, percentages or counts"}
@@ -35,7 +35,7 @@ func (g *group) effectsTable() groupTable {
 	t := groupTable{name: "effects", columns: []bids.Column{regionColumn, measureColumn, primaryColumn,
 		col("contrast", "name of the contrast"),
 		col("label", "the contrast in words"),
-		col("primary_contrast", "whether the contrast is in the family of the plan's claims"),
+		col("primary_contrast", "whether p is corrected over the primary regions"),
 		col("estimate", "estimate of the contrast"), col("se", "standard error of estimate"),
 		col("df", "degrees of freedom, by the plan's method"), col("t", "estimate over se"),
 		col("p", "two-sided p-value"), col("p_adjusted", "p corrected over the family of regions; n/a outside one"),
@@ -112,12 +112,31 @@ func (g *group) attenuationTable() groupTable {
 		col("p_upper", "one-sided p against an increase by the margin or more"),
 		col("p", "the larger of the two: of equivalence"),
 		col("ci_low", "lower limit of the interval of level 1 − 2 alpha"), col("ci_high", "upper limit of the same"), unitsColumn,
-		col("bf01", "Bayes factor for no change over a change"), col("bf_scale", "scale of the Cauchy prior on the standardised effect"),
-		col("equivalent", "whether p is below alpha"), col("not_lessened", "whether p_lower is below alpha"), col("verdict", "the same in words")}}
+		col("bf01", "Bayes factor for no change over a change drawn from the prior"), col("bf_scale", "scale of the Cauchy prior on the standardised effect"),
+		col("equivalent", "whether p is below alpha"), col("not_lessened", "whether the effect is shown not to be lessened by the margin or more"), col("verdict", "outcome in a sentence"),
+		{Name: "outcome", Description: "what the evidence amounts to; a difference counts by p_adjusted of effects.tsv; n/a: could not be tested", Levels: map[string]string{
+			string(crossover.OutcomeEquivalent):     "within the margin, and no difference shown",
+			string(crossover.OutcomeLessenedWithin): "a difference shown, and within the margin",
+			string(crossover.OutcomeEnlargedWithin): "a difference shown, and within the margin",
+			string(crossover.OutcomeLessened):       "a difference shown, and not shown to be within the margin",
+			string(crossover.OutcomeEnlarged):       "a difference shown, and not shown to be within the margin",
+			string(crossover.OutcomeNotLessened):    "no difference shown; a lessening by the margin or more ruled out, an increase by as much not",
+			string(crossover.OutcomeNotSettled):     "neither a difference nor being within the margin is shown",
+		}},
+		{Name: "retained_percent", Description: "phase effect under the treatment as a share of that under the reference; n/a where that is not told from zero", Units: "%"},
+		{Name: "retained_ci_low", Description: "lower limit of retained_percent, of level 1 − 2 alpha (Fieller)", Units: "%"},
+		{Name: "retained_ci_high", Description: "upper limit of the same", Units: "%"},
+		col("decisive_unit", "scale on which the plan decides: of the next four columns"),
+		col("decisive_ci_low", "lower limit of the interval that decides: the change is within the margin exactly if the interval lies between the margins"),
+		col("decisive_ci_high", "upper limit of the same"),
+		col("decisive_margin_low", "lower margin"), col("decisive_margin_high", "upper margin"),
+		col("bf_scale_units", "scale of the prior in units: half of the changes it expects are smaller"),
+		col("bf_n", "people whose differences the Bayes factor counts")}}
 	for _, m := range g.res.Models {
 		for _, a := range m.Attenuation {
 			t.rows = append(t.rows, []string{m.Region, string(m.Measure), yesNo(m.Primary), a.Treatment, a.Contrast, num(a.Margin), a.MarginText, num(a.Alpha),
-				num(a.PLower), num(a.PUpper), num(a.P), num(a.Low), num(a.High), m.Units, num(a.BF01), num(a.Scale), yesNo(a.Equivalent), yesNo(a.NotLessened), a.Verdict})
+				num(a.PLower), num(a.PUpper), num(a.P), num(a.Low), num(a.High), m.Units, num(a.BF01), num(a.Scale), yesNo(a.Equivalent), yesNo(a.NotLessened), a.Verdict,
+				string(a.Outcome), num(a.Retained), num(a.RetainedLow), num(a.RetainedHigh), a.DecisiveUnit, num(a.DecisiveLow), num(a.DecisiveHigh), num(a.DecisiveMarginLow), num(a.DecisiveMarginHigh), num(a.PriorSD), strconv.Itoa(a.BFN)})
 		}
 	}
 	return t
@@ -169,7 +188,7 @@ func (g *group) qualityOf(s crossover.Scan) QualityResult {
 func (g *group) flowTable() groupTable {
 	t := groupTable{name: "flow", columns: []bids.Column{
 		{Name: "step", Description: "step of the participants' flow", Levels: map[string]string{
-			"randomised": "people in participants.tsv, or with a scan", "scanned": "people with a scan", "analysed": "people with a scan in the analysis",
+			"randomised": "people with a planned sequence or with a scan, all of participants.tsv if it has no sequences; how they were allocated is not known", "scanned": "people with a scan", "analysed": "people with a scan in the analysis",
 			"complete": "people with a scan in every cell of the design", "excluded": "a person none of whose scans is in the analysis",
 			"left_out": "a scan that is not in the analysis", "missing": "a cell of the design in which a person who is in the analysis has no scan"}},
 		col("of", "sequence, person, scan or cell; n/a: everybody"), col("n", "people; n/a where the row is of one person or scan"), col("reason", "why")}}

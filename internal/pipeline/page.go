@@ -3,7 +3,6 @@ package pipeline
 import (
 	"io"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -82,7 +81,7 @@ func modelWords(m asl.Model) string {
 // writeReport writes the participant's page.
 func (w *worker) writeReport(res *ParticipantResult, scans []pageScan, anatomies map[string]*anatomy) error {
 	p := report.Participant{ID: "sub-" + w.label, Dataset: datasetName(w.ds), Software: "phasl " + w.c.Version}
-	var kinds []report.Info // scans acquired and processed alike share a text
+	var alike kinds
 	for i, s := range scans {
 		name := s.view.Name()
 		p.Summary = append(p.Summary, name+": "+s.view.Summary)
@@ -90,18 +89,8 @@ func (w *worker) writeReport(res *ParticipantResult, scans []pageScan, anatomies
 		p.Problems.Add(w.found[res.Scans[i].Scan]...)
 		p.Problems.Add(res.Scans[i].Problems...)
 		info := s.info
-		info.Software, info.People, info.Scans = p.Software, 1, 0
-		k := slices.IndexFunc(kinds, func(x report.Info) bool {
-			x.Scans, x.Outliers = 0, ""
-			y := info
-			y.Outliers = ""
-			return reflect.DeepEqual(x, y)
-		})
-		if k < 0 {
-			k = len(kinds)
-			kinds = append(kinds, info)
-		}
-		kinds[k].Scans++
+		info.Software = p.Software
+		alike.add(info, w.label)
 		for _, field := range res.Scans[i].Overrides {
 			set := report.Setting{Field: field, Value: w.c.overrides[field]}
 			if !slices.Contains(p.Set, set) {
@@ -115,7 +104,7 @@ func (w *worker) writeReport(res *ParticipantResult, scans []pageScan, anatomies
 			anatomies[in.T1w[0]] = nil
 		}
 	}
-	p.Methods, p.References = report.Methods(kinds...)
+	p.Methods, p.References = report.Methods(alike.list...)
 	w.outputs = append(w.outputs, res.Report)
 	return atomicfile.Write(filepath.Join(w.c.OutDir, res.Report), func(out io.Writer) error {
 		return report.WriteParticipant(out, &p)

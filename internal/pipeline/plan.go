@@ -142,6 +142,9 @@ func CheckPlan(planFile, bidsDir, derivatives string) (*PlanCheck, error) {
 	if p == nil || l.Err() != nil {
 		return nil, l
 	}
+	if p.Trial.Challenge == "" {
+		l.Warnf(planFile, "trial.challenge", "write what is given between the phases, such as challenge = \"ketamine\"", "the challenge is not named: every sentence will call it by the name of the later phase")
+	}
 	out := &PlanCheck{Dataset: bidsDir, Problems: l}
 	var tr *crossover.Trial
 	if bidsDir != "" {
