@@ -185,7 +185,7 @@ func printDesign(w io.Writer, t *pipeline.PlanCheckTrial) {
 		table(w, rows)
 	}
 	f := t.Flow
-	fmt.Fprintf(w, "\n%d randomised, %d scanned, %d to be analysed, %d complete\n", f.Randomised, f.Scanned, f.Analysed, f.Complete)
+	fmt.Fprintf(w, "\n%d in the trial, %d scanned, %d to be analysed, %d complete\n", f.Randomised, f.Scanned, f.Analysed, f.Complete)
 	printItems(w, "People left out", f.Excluded)
 	printItems(w, "Scans left out", f.LeftOut)
 	if len(f.Missing) > 0 {
