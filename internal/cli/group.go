@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"phasl/crossover"
@@ -99,7 +101,7 @@ func summariseGroup(w io.Writer, res *pipeline.GroupResult) {
 			default:
 				continue
 			}
-			row := []string{"  " + m.Region, label, significant(e.Estimate), significant(e.Low) + " to " + significant(e.High), smallP(e.P), smallP(e.PAdjusted), "", "", "", ""}
+			row := []string{"  " + m.Region, label, sameDecimals(e, e.Estimate), sameDecimals(e, e.Low) + " to " + sameDecimals(e, e.High), smallP(e.P), smallP(e.PAdjusted), "", "", "", ""}
 			for _, a := range m.Attenuation {
 				if a.Contrast == e.Name {
 					copy(row[6:], []string{report.OutcomeName(a.Outcome), retained(a), smallP(a.P), significant(a.BF01)})
@@ -131,6 +133,19 @@ func retained(a crossover.Attenuation) string {
 }
 
 func percentOf(level float64) string { return fmt.Sprintf("%g %%", 100*level) }
+
+// sameDecimals prints a number of an effect with the decimals that its interval
+// deserves: three digits of the interval's width.
+func sameDecimals(e crossover.Effect, n crossover.Number) string {
+	width, f := float64(e.High-e.Low), float64(n)
+	switch {
+	case f-f != 0:
+		return "n/a"
+	case !(width > 0) || math.IsInf(width, 0):
+		return significant(n)
+	}
+	return strconv.FormatFloat(f, 'f', max(0, 2-int(math.Floor(math.Log10(width)))), 64)
+}
 
 // significant prints three significant digits, and "n/a" for a missing number.
 func significant(n crossover.Number) string {
