@@ -42,6 +42,7 @@ func Analyse(p *Plan, tr *Trial, values []Value, workers int) (*Results, diag.Li
 		}
 	}
 	a.sensitivity(r.Models, workers)
+	a.warnInestimable(r.Models)
 	a.noteMissing(r.Models)
 	a.warnOutliers(r.Models)
 	a.warnMargins(r.Models)

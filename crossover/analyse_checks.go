@@ -58,6 +58,78 @@ func (a *analysis) noteMissing(fits []RegionFit) {
 	}
 }
 
+// emptyCells names the treatments and phases that no scan of the model has.
+func (m *model) emptyCells() []string {
+	n := map[cell]int{}
+	for _, i := range m.rows {
+		n[m.cellOf(&m.f.scans[i])]++
+	}
+	var out []string
+	for t, treatment := range m.f.tr.Treatments {
+		for p, phase := range m.f.tr.Phases {
+			if n[cell{t, p}] == 0 {
+				out = append(out, phase+" under "+treatment)
+			}
+		}
+	}
+	return out
+}
+
+// inestimable names the claims about treatments and phases that the formula
+// holds and the scans of the model do not determine, the interaction first,
+// and says why.
+func (m *model) inestimable() (claims []string, why string) {
+	var others []string
+	empty := m.emptyCells()
+	for _, c := range m.contrasts {
+		if c.weights != nil || c.cells == nil || !c.claim || c.why == noTerm && len(empty) == 0 {
+			continue
+		}
+		if why == "" {
+			why = c.why
+		}
+		if c.treatment != "" {
+			claims = append(claims, "the interaction ("+c.label+")")
+		} else {
+			others = append(others, c.label)
+		}
+	}
+	if len(empty) > 0 {
+		why = "no scan in the model is of " + strings.Join(empty, ", or of ")
+	}
+	return append(claims, others...), why
+}
+
+// warnInestimable says which claims about primary regions cannot be tested:
+// each reason once, with the regions that it holds for.
+func (a *analysis) warnInestimable(fits []RegionFit) {
+	regions := map[string][]string{}
+	var order []string
+	for k := range fits {
+		if !fits[k].Primary || fits[k].Failed != "" {
+			continue
+		}
+		claims, why := a.jobs[k].model.inestimable()
+		if len(claims) == 0 {
+			continue
+		}
+		text := claims[0] + " cannot be estimated: " + why
+		if len(claims) > 1 {
+			text += "; nor can " + strings.Join(claims[1:], "; ")
+		}
+		text = capital(text)
+		if regions[text] == nil {
+			order = append(order, text)
+		}
+		if !slices.Contains(regions[text], fits[k].Region) {
+			regions[text] = append(regions[text], fits[k].Region)
+		}
+	}
+	for _, text := range order {
+		a.l.Warnf(tableName, listed(regions[text], maxListed), "look at who was left out and why; without these scans the question cannot be answered", "%s", text)
+	}
+}
+
 // Bounds beyond which values are named for a look. They leave nothing out.
 const (
 	plausibleCBF   = 200.0 // [mL/100 g/min]; grey matter of adults is below 120

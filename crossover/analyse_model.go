@@ -392,7 +392,7 @@ func (m *model) build() {
 	}
 	m.design = d
 	if len(d.Dropped) > 0 {
-		m.notes = append(m.notes, "other effects determine, so left out of the model: "+strings.Join(d.Dropped, ", "))
+		m.notes = append(m.notes, "effects that these scans cannot tell from others are left out of the model: "+strings.Join(m.inWords(d.Dropped), ", "))
 	}
 	// Weights depend on the design alone; any fit knows them.
 	m.fit = d.Fit(lmm.REML)
@@ -404,6 +404,30 @@ func (m *model) build() {
 	slices.SortFunc(m.covariates, func(a, b covariate) int { return a.coefficient - b.coefficient })
 	m.marginal()
 	m.contrasts = m.newContrasts()
+}
+
+// inWords writes columns of the design as a reader knows them: treatment
+// naltrexone × phase infusion for treatmentnaltrexone:phaseinfusion. A column
+// whose name cannot be taken apart stays as it is.
+func (m *model) inWords(columns []string) []string {
+	var out []string
+	for _, column := range columns {
+		var parts []string
+		for _, part := range strings.Split(column, ":") {
+			longest := ""
+			for v := range m.f.texts {
+				if len(v) > len(longest) && len(part) > len(v) && strings.HasPrefix(part, v) {
+					longest = v
+				}
+			}
+			if longest != "" {
+				part = longest + " " + part[len(longest):]
+			}
+			parts = append(parts, part)
+		}
+		out = append(out, strings.Join(parts, " × "))
+	}
+	return out
 }
 
 // newTable returns the columns that a formula names, for the rows in use, and

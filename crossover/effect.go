@@ -10,6 +10,9 @@ import (
 	"phasl/lmm"
 )
 
+// noTerm is why a contrast is not estimated that the formula leaves out.
+const noTerm = "the model has no term for it"
+
 // A contrast is a linear function of a model's coefficients with a meaning.
 type contrast struct {
 	name, label string
@@ -113,7 +116,7 @@ func (m *model) tidy(w []float64) ([]float64, string) {
 		some = some || w[i] != 0
 	}
 	if !some {
-		return nil, "the model has no term for it"
+		return nil, noTerm
 	}
 	return w, ""
 }

@@ -3,6 +3,7 @@ package crossover
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -38,6 +39,10 @@ const (
 // which voxels have the same scans, so that the design is decomposed once for
 // each set of scans. Where the plan asks for logarithms they are taken here.
 //
+// There are no maps, and an error says why, if all the scans together cannot
+// estimate the interaction or a phase effect that the formula holds, or leave
+// fewer than 8 residual degrees of freedom.
+//
 // Degrees of freedom are as the plan says. Voxels with too few scans for the
 // model, or without variance, are NaN. Beside the results it holds one chunk
 // of voxels in memory. Results do not depend on workers (0: one for each CPU).
@@ -51,6 +56,9 @@ func (tr *Trial) FitMaps(p *Plan, n int, response func(dst []float64, voxel int)
 	m := f.newModel(rows)
 	if m.failed != "" {
 		return nil, errors.New("crossover: no model for the maps: " + m.failed)
+	}
+	if err := m.tooThin(); err != nil {
+		return nil, err
 	}
 	out := &Maps{Formula: m.formula, Rows: scans, Notes: m.notes, NObs: make([]int32, n)}
 	var weights []lmm.Contrast
@@ -77,6 +85,23 @@ func (tr *Trial) FitMaps(p *Plan, n int, response func(dst []float64, voxel int)
 		lo = hi
 	}
 	return out, nil
+}
+
+// mapResidualDF is the fewest residual degrees of freedom that all scans
+// together must leave to a map. With fewer, the standard errors of single
+// voxels are of no use, and the fit of every voxel is slow.
+const mapResidualDF = 8
+
+// tooThin tells why the scans, were they all there at a voxel, do not bear a
+// map; nil if they do.
+func (m *model) tooThin() error {
+	if claims, why := m.inestimable(); len(claims) > 0 {
+		return fmt.Errorf("%s cannot be estimated: %s", claims[0], why)
+	}
+	if n, p := len(m.rows), len(m.design.Names); n-p < mapResidualDF {
+		return fmt.Errorf("%d scans and %d fixed effects leave %d residual degrees of freedom, and a map needs %d", n, p, n-p, mapResidualDF)
+	}
+	return nil
 }
 
 // A mapFit is the state of [Trial.FitMaps].

@@ -4,7 +4,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+
+	"phasl/diag"
 )
 
 // mapResponses draws voxels; the first third is complete, the second lacks the
@@ -112,4 +115,37 @@ func BenchmarkFitMaps(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/n, "µs/voxel")
+}
+
+// A design that cannot answer the question gives no maps, and says why; the
+// regions warn of it by the name of the empty cell.
+func TestThinDesign(t *testing.T) {
+	read := func(dst []float64, v int) {
+		for i := range dst {
+			dst[i] = 50 + float64(i%7)
+		}
+	}
+	tr := testTrial(12)
+	tr.Scans = slices.DeleteFunc(tr.Scans, func(s Scan) bool { return s.Treatment == "naltrexone" && s.Phase == "infusion" })
+	if _, err := tr.FitMaps(bare(), 3, read, 1); err == nil || !strings.Contains(err.Error(), "the interaction") || !strings.Contains(err.Error(), "infusion under naltrexone") {
+		t.Errorf("empty cell: %v", err)
+	}
+	p := bare()
+	p.Regions.Primary = []string{"ACC"}
+	r, _ := Analyse(p, tr, usual.draw(tr, "ACC", 1), 1)
+	if !slices.ContainsFunc(r.Problems, func(q *diag.Problem) bool {
+		return q.Severity == diag.Warning && q.Field == "ACC" && strings.HasPrefix(q.Found, "The interaction (") &&
+			strings.Contains(q.Found, "no scan in the model is of infusion under naltrexone")
+	}) {
+		t.Errorf("problems %v", r.Problems)
+	}
+	if all := strings.Join(r.Deviations, " "); !strings.Contains(all, "treatment naltrexone × phase infusion") {
+		t.Errorf("deviations %q", all)
+	}
+	if _, err := testTrial(3).FitMaps(bare(), 3, read, 1); err == nil || !strings.Contains(err.Error(), "residual degrees of freedom") {
+		t.Errorf("3 people: %v", err)
+	}
+	if _, err := testTrial(4).FitMaps(bare(), 3, read, 1); err != nil {
+		t.Errorf("4 people: %v", err)
+	}
 }

@@ -44,8 +44,8 @@ func NewTrial(p *Plan, ds *bids.Dataset, acquired []Acquired) (*Trial, diag.List
 		b.duplicates()
 		b.periods()
 		b.sequences()
-		b.checkDesign()
 		b.covariates()
+		b.checkDesign()
 	}
 	b.finish()
 	return b.tr, b.tr.Problems

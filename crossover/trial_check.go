@@ -100,7 +100,8 @@ func (b *builder) covariates() {
 	}
 }
 
-// covariate checks one column over the scans in use.
+// covariate checks one column over the scans in use, and leaves out those that
+// have no value of it.
 func (b *builder) covariate(key, name string) {
 	if slices.Contains(b.ownColumns(), name) {
 		b.fault("covariate "+name, b.planFile(), key, "remove it", "%q holds the design itself", clip(name))
@@ -111,13 +112,15 @@ func (b *builder) covariate(key, name string) {
 	}
 	var values []*reading
 	var missing []string
+	var without []*draft
 	numbers := 0
 	for _, d := range b.drafts {
 		if d.Excluded != "" {
 			continue
 		}
 		v, file := b.cell(d, name)
-		if v == "" {
+		if cellText(v) == "" {
+			without = append(without, d)
 			if who := "sub-" + d.Subject; !slices.Contains(missing, who) {
 				missing = append(missing, who)
 			}
@@ -135,7 +138,13 @@ func (b *builder) covariate(key, name string) {
 	if len(missing) > 0 {
 		slices.Sort(missing)
 		b.warn("covariate missing "+name, values[0].file, name, "fill them in, or take the covariate out of the plan",
-			"missing for %s: their scans drop out of the models that use it", listed(missing, 10))
+			"missing for %s: their scans without it are left out of the analysis", listed(missing, 10))
+		// Every model has the covariate, so that none has these scans: flow and
+		// design count them as left out.
+		for _, d := range without {
+			d.Excluded = oneLine(name) + " is missing"
+		}
+		b.inUse = nil
 	}
 	distinct := map[string]bool{}
 	if 2*numbers > len(values) {

@@ -625,3 +625,35 @@ func TestVisitTimeIsThatOfItsFirstScan(t *testing.T) {
 		}
 	}
 }
+
+// Scans without a covariate of the plan are in no model: flow and design leave
+// them out too.
+func TestMissingCovariateLeavesScansOut(t *testing.T) {
+	d := edited(`^participants\.tsv$`, func(text string) string {
+		lines := strings.Split(text, "\n")
+		c := slices.Index(strings.Split(lines[0], "\t"), "age")
+		for i, line := range lines {
+			if cells := strings.Split(line, "\t"); strings.HasPrefix(line, "sub-01\t") {
+				cells[c] = "n/a"
+				lines[i] = strings.Join(cells, "\t")
+			}
+		}
+		return strings.Join(lines, "\n")
+	})
+	tr := join(t, d, "[model]\ncovariates = [\"age\"]\n")
+	if err := tr.Problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	f := tr.Flow()
+	if f.Randomised != crossovertest.People || f.Scanned != crossovertest.People || f.Analysed != crossovertest.People-1 || len(f.LeftOut) != 4 ||
+		!slices.Equal(f.Excluded, []crossover.FlowItem{{Unit: "sub-01", Reason: "age is missing"}}) {
+		t.Errorf("flow %+v", f)
+	}
+	n := 0
+	for _, c := range tr.Design() {
+		n += c.N
+	}
+	if used := len(tr.Used()); used != 4*(crossovertest.People-1) || n != used {
+		t.Errorf("%d scans used, %d in the design", used, n)
+	}
+}

@@ -185,21 +185,38 @@ func (g *group) read() error {
 	return nil
 }
 
+// notSelected is why people are left out of the analysis of a subset.
+const notSelected = "not selected on the command line"
+
 // design finds the place of every scan in the trial.
 func (g *group) design() error {
 	plan := g.plan
+	scans := g.src.join(g.known)
 	if len(g.c.Participants) > 0 {
-		// The exclusions of the subset are ours, not the plan's.
+		// The flow counts everybody, and reasons of plan and tables come first;
+		// the exclusions of the subset are ours, not the plan's.
 		copied := *plan
 		copied.Exclude = slices.Clone(plan.Exclude)
-		for _, sub := range g.people() {
+		scanned := map[string]bool{}
+		for _, a := range scans {
+			scanned[a.Subject] = true
+		}
+		for _, sub := range sortedKeys(scanned) {
 			if !g.c.wants(sub) {
-				copied.Exclude = append(copied.Exclude, crossover.Exclusion{Subject: sub, Reason: "not among the participants asked for on the command line"})
+				copied.Exclude = append(copied.Exclude, crossover.Exclusion{Subject: sub, Reason: notSelected})
 			}
 		}
 		plan = &copied
 	}
-	trial, tl := crossover.NewTrial(plan, g.ds, g.src.join(g.c, g.known))
+	trial, tl := crossover.NewTrial(plan, g.ds, scans)
+	if trial != nil && len(g.known) == 0 {
+		// Results alone know the scans, and of those not selected none was read.
+		for i := range trial.People {
+			if p := &trial.People[i]; !g.c.wants(p.Subject) && p.Sequence != "" {
+				p.Excluded = notSelected
+			}
+		}
+	}
 	g.fault(tl...)
 	if g.l.Err() != nil || trial == nil {
 		return g.l.Err()

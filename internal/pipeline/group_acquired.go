@@ -90,13 +90,10 @@ func acquiredScans(ds *bids.Dataset, l *diag.List) []crossover.Acquired {
 // join adds to the scans that the dataset knows those known from the results
 // alone, and the phase that the results state to scans without a row in
 // scans.tsv.
-func (s *source) join(c *GroupConfig, known []crossover.Acquired) []crossover.Acquired {
+func (s *source) join(known []crossover.Acquired) []crossover.Acquired {
 	var out []crossover.Acquired
 	at := map[scanKey]int{}
 	for _, a := range known {
-		if !c.wants(a.Subject) {
-			continue
-		}
 		at[acquiredKey(a)] = len(out) // of two alike the trial complains
 		out = append(out, a)
 	}

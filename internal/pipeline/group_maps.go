@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"phasl/crossover"
 	"phasl/diag"
@@ -162,11 +164,12 @@ func (m *groupMaps) fitSlab(g *group, r *mapReader, at []int32, divisor []float6
 	if err != nil {
 		return err
 	}
-	g.step(stepMaps, fmt.Sprintf("fit the model at %d voxels", len(at)), from+0.5*width)
+	tell := m.fitProgress(g, len(at), from+0.5*width, 0.5*width)
 	fit, err := g.trial.FitMaps(g.plan, len(at), func(dst []float64, voxel int) {
 		for i, x := range data[voxel*n : (voxel+1)*n] {
 			dst[i] = float64(x) / divisor[i]
 		}
+		tell()
 	}, g.c.Workers)
 	if err != nil {
 		return noMapsError{err}
@@ -190,6 +193,34 @@ func (m *groupMaps) fitSlab(g *group, r *mapReader, at []int32, divisor []float6
 		m.nobs.Data[v] = float32(fit.NObs[k])
 	}
 	return nil
+}
+
+// fitProgress returns what is to be called at every reading of one of n voxels:
+// the fit reads each twice, and the first time, to sort them, is a tenth of the
+// work. It may be called from several goroutines at once.
+func (m *groupMaps) fitProgress(g *group, n int, from, width float64) func() {
+	what := fmt.Sprintf("fit the model at %d voxels", n)
+	g.step(stepMaps, what, from)
+	const steps = 100
+	var read atomic.Int64
+	var mu sync.Mutex
+	said := 0.0
+	return func() {
+		k := int(read.Add(1))
+		if k%max(1, 2*n/steps) != 0 {
+			return
+		}
+		share := 0.1 * float64(k) / float64(n)
+		if k > n {
+			share = 0.1 + 0.9*float64(k-n)/float64(n)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if share > said {
+			said = share
+			g.step(stepMaps, what, from+width*min(1, share))
+		}
+	}
 }
 
 // absent is an image without values.

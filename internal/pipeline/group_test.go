@@ -236,6 +236,18 @@ func TestGroupSubset(t *testing.T) {
 	if !slices.ContainsFunc(r.Deviations, func(s string) bool { return strings.Contains(s, "sub-07") && strings.Contains(s, "Only 6") }) {
 		t.Errorf("deviations %q do not tell", r.Deviations)
 	}
+	// Everybody is counted, and who was not asked for is not put down as lost;
+	// a reason of the plan comes first.
+	c.Plan = filepath.Join(t.TempDir(), "plan.toml")
+	if err := os.WriteFile(c.Plan, []byte("[[exclude]]\nsubject = \"06\"\nreason = \"took caffeine\"\n[[exclude]]\nsubject = \"07\"\nsession = \"2\"\nreason = \"moved\"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r = runGroup(t, c)
+	want := []crossover.FlowItem{{Unit: "sub-06", Reason: "took caffeine"}, {Unit: "sub-08", Reason: "not selected on the command line"}}
+	if f := r.Flow; f.Randomised != 8 || f.Scanned != 8 || f.Analysed != 6 || f.Complete != 5 || !slices.Equal(f.Excluded, want) {
+		t.Errorf("flow %+v", f)
+	}
+	c.Plan = ""
 	c.Participants = []string{"01", "77"}
 	if _, err := RunGroup(t.Context(), c); err == nil || !strings.Contains(err.Error(), "no sub-77") {
 		t.Errorf("unknown label: %v", err)

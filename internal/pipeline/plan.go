@@ -62,7 +62,7 @@ func planTrial(p *crossover.Plan, bidsDir, derivatives string) (*crossover.Trial
 			}
 			return nil, nil, l
 		}
-		acquired, regions = src.join(c, acquiredScans(ds, &l)), src.regions
+		acquired, regions = src.join(acquiredScans(ds, &l)), src.regions
 	case len(ds.ASLScans()) == 0:
 		acquired = acquiredScans(ds, &l) // the images may be kept elsewhere: the tables know them
 	default:
