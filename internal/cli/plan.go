@@ -28,10 +28,38 @@ Example:
 }
 
 type planInitCmd struct {
-	BIDSDir     string `arg:"" name:"bids-dir" help:"Dataset the plan is for." placeholder:"BIDS_DIR"`
-	Out         string `default:"plan.toml" placeholder:"FILE" help:"Where to write the plan ('-': standard output); default ${default}."`
-	Derivatives string `type:"existingdir" placeholder:"DIR" help:"Folder of participant-level results: the plan then names their regions."`
-	Force       bool   `help:"Replace the file if it exists."`
+	BIDSDir string `arg:"" name:"bids-dir" help:"Dataset the plan is for." placeholder:"BIDS_DIR"`
+	Out     string `default:"plan.toml" placeholder:"FILE" help:"Where to write the plan ('-': standard output); default ${default}."`
+	Force   bool   `help:"Replace the file if it exists."`
+	resultFlags
+}
+
+// resultFlags say where participant-level results are that a plan is written
+// for or checked with.
+type resultFlags struct {
+	Derivatives string   `type:"existingdir" placeholder:"DIR" help:"Folder of participant-level results: their scans and regions count too."`
+	Atlas       string   `type:"existingfile" placeholder:"FILE" help:"Label image (NIfTI) in the space of the CBF maps, if the results are another program's."`
+	Labels      string   `type:"existingfile" placeholder:"FILE" help:"Label table of the atlas (_dseg.tsv); found beside it if named so."`
+	Space       string   `placeholder:"NAME" help:"Space of the CBF maps to read, if there are several."`
+	Region      []string `placeholder:"NAME=A+B" sep:"none" help:"Join atlas labels to a region (repeatable)."`
+}
+
+func (f resultFlags) results() pipeline.PlanResults {
+	return pipeline.PlanResults{Derivatives: f.Derivatives, Standard: pipeline.Standard{Atlas: f.Atlas, Labels: f.Labels, Space: f.Space, Regions: f.Region, MinCoverage: 0.5}}
+}
+
+// String repeats the flags, for the command that comes next.
+func (f resultFlags) String() string {
+	out := ""
+	for _, x := range [][2]string{{"derivatives", f.Derivatives}, {"atlas", f.Atlas}, {"labels", f.Labels}, {"space", f.Space}} {
+		if x[1] != "" {
+			out += " --" + x[0] + " " + x[1]
+		}
+	}
+	for _, r := range f.Region {
+		out += " --region '" + r + "'"
+	}
+	return out
 }
 
 func (planInitCmd) Help() string {
@@ -47,7 +75,7 @@ Example:
 
 // Run writes the plan and prints what it is made from.
 func (c *planInitCmd) Run(s streams) error {
-	draft, err := pipeline.DraftPlan(c.BIDSDir, c.Derivatives)
+	draft, err := pipeline.DraftPlan(c.BIDSDir, c.results())
 	if err != nil {
 		return err
 	}
@@ -68,9 +96,7 @@ func (c *planInitCmd) Run(s streams) error {
 		}
 	}
 	next := fmt.Sprintf("phasl plan check %s %s", c.Out, c.BIDSDir)
-	if c.Derivatives != "" {
-		next += " --derivatives " + c.Derivatives
-	}
+	next += c.resultFlags.String()
 	printProblems(s.err, draft.Problems.Warnings())
 	if errs := draft.Problems.Errors(); len(errs) > 0 {
 		if c.Out != "-" {
@@ -100,9 +126,9 @@ func printList(w io.Writer, what string, list []string) {
 }
 
 type planCheckCmd struct {
-	Plan        string `arg:"" help:"Plan to check." placeholder:"PLAN"`
-	BIDSDir     string `arg:"" optional:"" name:"bids-dir" help:"Dataset to check it with; without it, the plan alone is checked." placeholder:"BIDS_DIR"`
-	Derivatives string `type:"existingdir" placeholder:"DIR" help:"Folder of participant-level results: their scans and regions are checked too."`
+	Plan    string `arg:"" help:"Plan to check." placeholder:"PLAN"`
+	BIDSDir string `arg:"" optional:"" name:"bids-dir" help:"Dataset to check it with; without it, the plan alone is checked." placeholder:"BIDS_DIR"`
+	resultFlags
 	jsonFlag
 }
 
@@ -122,7 +148,7 @@ func (c *planCheckCmd) Run(s streams) error {
 	if c.Derivatives != "" && c.BIDSDir == "" {
 		return usageError{"--derivatives needs BIDS_DIR, whose tables say what the scans are"}
 	}
-	res, err := pipeline.CheckPlan(c.Plan, c.BIDSDir, c.Derivatives)
+	res, err := pipeline.CheckPlan(c.Plan, c.BIDSDir, c.results())
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -38,11 +39,18 @@ func readPlan(path string) (*crossover.Plan, diag.List) {
 	return nil, l
 }
 
+// PlanResults are the participant-level results a plan is written for or
+// checked with.
+type PlanResults struct {
+	Derivatives string // their folder; "": the dataset alone
+	Standard           // Atlas, Labels, Space and Regions, for maps of another program
+}
+
 // planTrial opens the dataset and finds the place of every scan under the
-// plan. The scans are those of the dataset and, if derivatives is not "", of
-// that folder of participant-level results, whose regions it returns. The
-// trial is nil only if dataset or results cannot be opened.
-func planTrial(p *crossover.Plan, bidsDir, derivatives string) (*crossover.Trial, []string, diag.List) {
+// plan. The scans are those of the dataset and of the participant-level
+// results, if there are any, whose regions it returns. The trial is nil only
+// if dataset or results cannot be opened.
+func planTrial(p *crossover.Plan, bidsDir string, from PlanResults) (*crossover.Trial, []string, diag.List) {
 	ds, opened := bids.Open(bidsDir)
 	if ds == nil {
 		return nil, nil, opened
@@ -51,14 +59,14 @@ func planTrial(p *crossover.Plan, bidsDir, derivatives string) (*crossover.Trial
 	var acquired []crossover.Acquired // nil: the images of the dataset
 	var regions []string
 	switch {
-	case derivatives != "":
-		c := &GroupConfig{BIDSDir: bidsDir, Derivatives: derivatives}
+	case from.Derivatives != "":
+		c := &GroupConfig{BIDSDir: bidsDir, Derivatives: from.Derivatives, Standard: from.Standard}
 		src, err := openSource(c, &l)
 		if src == nil || err != nil {
 			if list, ok := errors.AsType[diag.List](err); ok {
 				l.Add(list...)
 			} else if err != nil {
-				l.Add(&diag.Problem{File: derivatives, Found: err.Error(), Fix: "check the folder", Err: err})
+				l.Add(&diag.Problem{File: from.Derivatives, Found: err.Error(), Fix: "check the folder", Err: err})
 			}
 			return nil, nil, l
 		}
@@ -78,7 +86,7 @@ func planTrial(p *crossover.Plan, bidsDir, derivatives string) (*crossover.Trial
 			l.Add(x)
 		}
 	}
-	if len(tr.Scans) == 0 && derivatives == "" {
+	if len(tr.Scans) == 0 && from.Derivatives == "" {
 		l.Warnf(bidsDir, "", "give the participant-level results with --derivatives", "scans that only results know are not seen")
 	}
 	l.Sort()
@@ -92,12 +100,12 @@ type PlanDraft struct {
 	Problems diag.List // of the tables: what must be mended before the analysis
 }
 
-// DraftPlan writes a commented plan for a dataset and, unless derivatives is
-// "", the participant-level results there, whose regions it names. The error
+// DraftPlan writes a commented plan for a dataset and the participant-level
+// results, if there are any, whose regions it names. The error
 // is for what cannot be read; faults of the tables are in the draft, which
 // leaves to the user what they do not tell.
-func DraftPlan(bidsDir, derivatives string) (*PlanDraft, error) {
-	tr, regions, l := planTrial(crossover.DefaultPlan(), bidsDir, derivatives)
+func DraftPlan(bidsDir string, from PlanResults) (*PlanDraft, error) {
+	tr, regions, l := planTrial(crossover.DefaultPlan(), bidsDir, from)
 	if tr == nil {
 		return nil, l
 	}
@@ -134,10 +142,9 @@ type PlanCheckTrial struct {
 }
 
 // CheckPlan says what will be done under a plan, with a dataset if bidsDir is
-// not "", and with the participant-level results in derivatives if that is
-// not "". Faults of the plan are an error; those of the tables are in the
+// not "", and with the participant-level results, if there are any. Faults of the plan are an error; those of the tables are in the
 // result, so that what could be found is shown beside them.
-func CheckPlan(planFile, bidsDir, derivatives string) (*PlanCheck, error) {
+func CheckPlan(planFile, bidsDir string, from PlanResults) (*PlanCheck, error) {
 	p, l := readPlan(planFile)
 	if p == nil || l.Err() != nil {
 		return nil, l
@@ -145,12 +152,15 @@ func CheckPlan(planFile, bidsDir, derivatives string) (*PlanCheck, error) {
 	if p.Trial.Challenge == "" {
 		l.Warnf(planFile, "trial.challenge", "write what is given between the phases, such as challenge = \"ketamine\"", "the challenge is not named: every sentence will call it by the name of the later phase")
 	}
+	if q := p.Quality; bidsDir != "" && !(math.IsNaN(q.MaxFDMean) && math.IsNaN(q.MinQEI) && math.IsNaN(q.MinGMCBF) && math.IsNaN(q.MaxGMCBF)) {
+		l.Warnf(planFile, "quality", "see in the group level's report which scans they leave out", "limits of quality are not applied in this check, so fewer scans may be analysed than it says")
+	}
 	out := &PlanCheck{Dataset: bidsDir, Problems: l}
 	var tr *crossover.Trial
 	if bidsDir != "" {
 		var tl diag.List
 		var regions []string
-		tr, regions, tl = planTrial(p, bidsDir, derivatives)
+		tr, regions, tl = planTrial(p, bidsDir, from)
 		if tr == nil {
 			return nil, tl
 		}
