@@ -154,7 +154,7 @@ type model struct {
 	periods   map[int][]float64  // weights of the marginal mean of each period
 	contrasts []contrast
 
-	fit        *lmm.Fit // of the placeholder: it knows the weights of means
+	fit        *lmm.Fit // of the stand-in response: it knows the weights of means
 	covariates []covariate
 }
 
@@ -431,7 +431,7 @@ func (m *model) inWords(columns []string) []string {
 }
 
 // newTable returns the columns that a formula names, for the rows in use, and
-// those of them that are numeric. Its response is a placeholder without
+// those of them that are numeric. Its response is a stand-in without
 // structure: the design is what is wanted.
 func (m *model) newTable(vars []string) (*lmm.Table, map[string][]float64) {
 	t := lmm.NewTable("the scans in use")
