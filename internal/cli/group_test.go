@@ -2,13 +2,11 @@ package cli_test
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"phasl/crossover/crossovertest"
 	"phasl/internal/cli"
@@ -153,33 +151,5 @@ func TestGroupKilledAndRunAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	start := time.Now()
-	if b, err := command(clean).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, b)
-	}
-	whole := time.Since(start)
-	r := rand.New(rand.NewPCG(uint64(start.UnixNano()), 0)) // another moment every time
-	for range 4 {
-		c := command(disturbed)
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Duration((0.3 + 0.7*r.Float64()) * float64(whole)))
-		c.Process.Kill()
-		c.Wait()
-	}
-	if b, err := command(disturbed).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, b)
-	}
-	want, got := files(t, clean), files(t, disturbed)
-	for name, b := range want {
-		if !bytes.Equal(got[name], b) {
-			t.Errorf("%s differs or is missing", name)
-		}
-	}
-	for name := range got {
-		if _, ok := want[name]; !ok {
-			t.Errorf("%s was left behind", name)
-		}
-	}
+	sameAfterKills(t, command, clean, disturbed, 4, 0.3)
 }

@@ -28,21 +28,27 @@ func TestKilledAndRunAgain(t *testing.T) {
 		c.Env = append(os.Environ(), runAsPhasl+"=1")
 		return c
 	}
-	clean := filepath.Join(dir, "clean")
+	sameAfterKills(t, command, filepath.Join(dir, "clean"), filepath.Join(dir, "disturbed"), 3, 0)
+}
+
+// sameAfterKills runs the command for one folder undisturbed. For the other it
+// kills it the given number of times, each at a random moment not before the
+// share from of the time a whole run takes, and lets it end; both folders must
+// hold the same files.
+func sameAfterKills(t *testing.T, command func(out string) *exec.Cmd, clean, disturbed string, times int, from float64) {
+	t.Helper()
 	start := time.Now()
 	if b, err := command(clean).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, b)
 	}
 	whole := time.Since(start)
-
-	disturbed := filepath.Join(dir, "disturbed")
 	r := rand.New(rand.NewPCG(uint64(start.UnixNano()), 0)) // another moment every time
-	for range 3 {
+	for range times {
 		c := command(disturbed)
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(r.Float64() * float64(whole)))
+		time.Sleep(time.Duration((from + (1-from)*r.Float64()) * float64(whole)))
 		c.Process.Kill()
 		c.Wait()
 	}
