@@ -100,7 +100,7 @@ func (c *checker) seconds(field string, x []float64) bool {
 			c.errorf(c.m, field, "write the time in seconds", "%s0 s for a volume with label or control", where)
 		case active && v < minDelay:
 			c.errorf(c.m, field, "write seconds, as BIDS requires", "%s%g s is too short to be true", where, v)
-		case perVolume && !active && v > 0:
+		case perVolume && !active && slices.Contains(volumeTypes, c.s.Context[i]) && v > 0: // an unknown type has an error of its own
 			c.warnf(c.m, field, "write 0 for it", "%s%g s for a volume without label (%s)", where, v, c.s.Context[i])
 			continue
 		default:

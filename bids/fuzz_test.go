@@ -13,7 +13,7 @@ import (
 func wellFormed(t *testing.T, l diag.List) {
 	t.Helper()
 	for _, p := range l {
-		if p.File == "" || p.Found == "" || len(p.Found) > 2000 || !utf8.ValidString(p.Found) {
+		if p.File == "" || p.Found == "" || utf8.RuneCountInString(p.Found) > 1001 || !utf8.ValidString(p.Found) {
 			t.Fatalf("problem %+v", p)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Severity tells whether a problem stops the work.
@@ -71,18 +72,58 @@ func (p *Problem) Unwrap() error { return p.Err }
 // error it holds at least one problem of severity [Error]; see [List.Err].
 type List []*Problem
 
-// Errorf adds a problem that stops the work. found is formatted with args.
+// Errorf adds a problem that stops the work. found is formatted with args and
+// made printable: see [Printable].
 func (l *List) Errorf(file, field, fix, found string, args ...any) {
-	*l = append(*l, &Problem{Severity: Error, File: file, Field: field, Found: fmt.Sprintf(found, args...), Fix: fix})
+	l.addf(Error, file, field, fix, found, args...)
 }
 
-// Warnf adds a problem that does not stop the work. found is formatted with args.
+// Warnf adds a problem that does not stop the work. found is formatted with
+// args and made printable: see [Printable].
 func (l *List) Warnf(file, field, fix, found string, args ...any) {
-	*l = append(*l, &Problem{Severity: Warning, File: file, Field: field, Found: fmt.Sprintf(found, args...), Fix: fix})
+	l.addf(Warning, file, field, fix, found, args...)
 }
 
-// Add appends problems, keeping their order.
-func (l *List) Add(p ...*Problem) { *l = append(*l, p...) }
+func (l *List) addf(s Severity, file, field, fix, found string, args ...any) {
+	l.Add(&Problem{Severity: s, File: file, Field: field, Found: fmt.Sprintf(found, args...), Fix: fix})
+}
+
+// longest is how many characters of a text a message shows: enough for a list
+// of names, too few to bury the other problems.
+const longest = 1000
+
+// Printable returns text that came from an input, fit for one line of a
+// terminal: bytes that are not UTF-8 become U+FFFD, control characters spaces,
+// and what exceeds 1,000 characters an ellipsis. An escape sequence in a table
+// cannot reach the terminal this way.
+func Printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r // an invalid byte arrives as U+FFFD
+	}, s)
+	if len(s) <= longest {
+		return s
+	}
+	n := 0
+	for i := range s {
+		if n == longest {
+			return s[:i] + "…"
+		}
+		n++
+	}
+	return s
+}
+
+// Add appends problems, keeping their order, and makes their texts printable:
+// see [Printable].
+func (l *List) Add(problems ...*Problem) {
+	for _, p := range problems {
+		p.File, p.Field, p.Found, p.Fix = Printable(p.File), Printable(p.Field), Printable(p.Found), Printable(p.Fix)
+	}
+	*l = append(*l, problems...)
+}
 
 // Errors returns the problems of severity [Error], in order.
 func (l List) Errors() List { return l.filter(Error) }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"phasl/diag"
 )
@@ -89,5 +91,20 @@ func TestNearest(t *testing.T) {
 	}
 	if _, ok := diag.Nearest("x", nil); ok {
 		t.Error("suggestion from no candidates")
+	}
+}
+
+func TestProblemsArePrintable(t *testing.T) {
+	var l diag.List
+	l.Errorf("a\x1b[31m.tsv", "x\n", "write \xff", "%s is wrong", strings.Repeat("é", 5000)+"\t")
+	p := l[0]
+	if p.File != "a [31m.tsv" || p.Field != "x " || p.Fix != "write \ufffd" {
+		t.Errorf("problem %+v", p)
+	}
+	if n := utf8.RuneCountInString(p.Found); n != 1001 {
+		t.Errorf("%d characters shown", n)
+	}
+	if got := diag.Printable(strings.Repeat("é", 600)); got != strings.Repeat("é", 600) {
+		t.Error("600 characters were cut")
 	}
 }
