@@ -165,7 +165,7 @@ func (a *analysis) points(j *job, fit *lmm.Fit) []Point {
 	for k, i := range j.model.rows {
 		s := &a.scans[i]
 		nan := Number(math.NaN())
-		p := Point{Subject: s.Subject, Treatment: s.Treatment, Phase: s.Phase, Period: s.Period, Sequence: s.Sequence,
+		p := Point{Subject: s.Subject, Session: s.Session, Acq: s.Acq, Run: s.Run, Treatment: s.Treatment, Phase: s.Phase, Period: s.Period, Sequence: s.Sequence,
 			Value: Number(j.values[i]), Fitted: nan, Residual: nan, Global: nan}
 		if a.global != nil {
 			p.Global = Number(a.global[i])

@@ -23,6 +23,18 @@ const (
 // formula may also name columns of the dataset's tables.
 var modelVariables = []string{"cbf", "treatment", "phase", "period", "sequence", "subject", "session", "global"}
 
+// ModelColumns returns the columns of the tables that the model takes beside
+// the design's own: the plan's covariates, then those that the formula names.
+func (p *Plan) ModelColumns() []string {
+	out := slices.Clone(p.Model.Covariates)
+	for _, v := range formulaVariables(p.Model.Formula) {
+		if !slices.Contains(modelVariables, v) && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
 // check reports values that make no sense, and takes prefixes off labels.
 func (r *planReader) check(p *Plan) {
 	r.text("title", p.Title, maxTitle)

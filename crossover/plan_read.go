@@ -92,14 +92,46 @@ func (r *planReader) decode(text []byte) map[string]any {
 	if err == nil {
 		return root
 	}
-	at := ""
+	at, fix := "", "write key = value, text in quotation marks, lists in [ ]; 'phasl plan init' writes a plan to start from"
 	if d, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := d.Position()
 		at = fmt.Sprintf("line %d, column %d: ", line, column)
+		if lines := strings.Split(string(text), "\n"); line >= 1 && line <= len(lines) {
+			if hint := slipHint(lines[line-1]); hint != "" {
+				fix = hint
+			}
+		}
 	}
-	r.fault("", "write key = value, text in quotation marks, lists in [ ]; 'phasl plan init' writes a plan to start from",
-		"%sthis is not TOML: %s", at, strings.TrimPrefix(err.Error(), "toml: "))
+	r.fault("", fix, "%sthis is not TOML: %s", at, strings.TrimPrefix(err.Error(), "toml: "))
 	return nil
+}
+
+var (
+	commaNumber = regexp.MustCompile(`=\s*([-+]?\d+),(\d+)\s*(#.*)?$`)
+	bareWord    = regexp.MustCompile(`=\s*([\pL][\pL\d_ -]*?)\s*(#.*)?$`)
+)
+
+// slipHint says how to mend a line that is no TOML, for the slips that word
+// processors and other habits bring; "" if it is none of them.
+func slipHint(line string) string {
+	if strings.ContainsAny(line, "“”„«»‘’") {
+		return `write straight quotation marks, "…"; a word processor has made them curly`
+	}
+	if m := commaNumber.FindStringSubmatch(line); m != nil {
+		return "write a point, not a comma: " + m[1] + "." + m[2]
+	}
+	if m := bareWord.FindStringSubmatch(line); m != nil {
+		switch strings.ToLower(m[1]) {
+		case "true", "yes", "on":
+			return "write true, in small letters and without quotation marks"
+		case "false", "no", "off":
+			return "write false, in small letters and without quotation marks"
+		case "na", "none", "null":
+			return "leave the key out, or write nan for no limit"
+		}
+		return "write text in quotation marks: " + strconv.Quote(clip(m[1]))
+	}
+	return ""
 }
 
 // skeleton has the tables of a plan and none of their keys: read strictly,

@@ -193,6 +193,9 @@ const (
 // A Point is one value that entered a model.
 type Point struct {
 	Subject   string `json:"subject"`
+	Session   string `json:"session"` // labels of the scan, "" if it has none
+	Acq       string `json:"acq,omitempty"`
+	Run       string `json:"run,omitempty"`
 	Treatment string `json:"treatment"`
 	Phase     string `json:"phase"`
 	Period    int    `json:"period"`

@@ -181,15 +181,14 @@ func (b *builder) spellings(field string, values []*reading) []string {
 // match gives each reading the allowed value that it is, and reports those
 // that are none. key is the list of the plan that allowed is from, or "".
 func (b *builder) match(field, key string, allowed []string, values []*reading) {
-	n := map[string]int{}
-	for _, r := range values {
-		if r.scan {
-			n[fold(r.value)]++
-		}
-	}
+	slips := b.planSlips(field, key, allowed, values)
 	for _, r := range values {
 		if slices.Contains(allowed, r.value) {
 			r.set(r.value)
+			continue
+		}
+		if planned, ok := slips[fold(r.value)]; ok {
+			r.set(planned)
 			continue
 		}
 		if !r.scan {
@@ -210,6 +209,53 @@ func (b *builder) match(field, key string, allowed []string, values []*reading) 
 		}
 		b.fault("unplanned "+field, r.file, field, fix, "%s has %q, which is not among the plan's %s: %s", r.where, clip(r.value), key, strings.Join(allowed, ", "))
 	}
+}
+
+// planSlips reports the names of the plan that no table has while the tables
+// have, more than once, a name much like it: there the plan is to be mended,
+// not every table. It returns the plan's name for the folded name of the
+// tables, so that one slip is one fault.
+func (b *builder) planSlips(field, key string, allowed []string, values []*reading) map[string]string {
+	if key == "" {
+		return nil
+	}
+	count := map[string]int{}
+	spelt := map[string]string{}
+	for _, r := range values {
+		f := fold(r.value)
+		count[f]++
+		if spelt[f] == "" {
+			spelt[f] = strings.TrimSpace(r.value)
+		}
+	}
+	free := map[string]bool{} // names of the tables that the plan lacks
+	for f, n := range count {
+		free[f] = n > 1
+	}
+	for _, a := range allowed {
+		delete(free, fold(a))
+	}
+	slips := map[string]string{}
+	for _, a := range allowed {
+		if count[fold(a)] > 0 {
+			continue
+		}
+		var candidates []string
+		for _, f := range sortedKeys(free) {
+			if free[f] {
+				candidates = append(candidates, f)
+			}
+		}
+		near, ok := diag.Nearest(fold(a), candidates)
+		if !ok {
+			continue
+		}
+		free[near] = false
+		slips[near] = a
+		b.fault("slip in the plan", b.planFile(), "trial."+key, fmt.Sprintf("write %q in the plan", clip(spelt[near])),
+			"the plan has %q, which no table has; %d rows have the %s %q", clip(a), count[near], field, clip(spelt[near]))
+	}
+	return slips
 }
 
 // orderTreatments puts the reference first and the others as the plan has

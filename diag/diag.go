@@ -120,6 +120,9 @@ func Printable(s string) string {
 // see [Printable].
 func (l *List) Add(problems ...*Problem) {
 	for _, p := range problems {
+		if p == nil {
+			continue
+		}
 		p.File, p.Field, p.Found, p.Fix = Printable(p.File), Printable(p.Field), Printable(p.Found), Printable(p.Fix)
 	}
 	*l = append(*l, problems...)

@@ -9,8 +9,13 @@ import (
 	"phasl/diag"
 )
 
+// fewPeople is below how many people the lead warns of their number: with
+// fewer than twelve the sample size that Julious recommends for a pilot trial
+// (2005, doi:10.1002/pst.185) is not reached.
+const fewPeople = 12
+
 // caveats are what every reading of the lead must allow for, once for all
-// regions: values to look at, the joint verdict, the correction, other
+// regions: few people, values to look at, the joint verdict, the correction, other
 // measures, and what is known of the plan.
 func (d *trialData) caveats(found diag.List) []string {
 	if len(d.measures) == 0 {
@@ -19,6 +24,9 @@ func (d *trialData) caveats(found diag.List) []string {
 	var out []string
 	if t := d.unusual(found); t != "" {
 		out = append(out, t)
+	}
+	if n := d.Flow.Analysed; n > 0 && n < fewPeople {
+		out = append(out, fmt.Sprintf("Only %s: intervals and p-values rest on few people, and one person can carry a result. Read single lines, not verdicts.", plural(n, "person was analysed", "people were analysed")))
 	}
 	if t := d.joint(d.measures[0].primary); t != "" {
 		out = append(out, t)

@@ -395,3 +395,14 @@ func TestMapScale(t *testing.T) {
 		t.Errorf("a map of one voxel is cropped to %d voxels: its place in the head is lost", n)
 	}
 }
+
+// A trial of few people says so where its verdicts stand, and only then.
+func TestFewPeopleAreSaid(t *testing.T) {
+	for _, n := range []int{4, 26} {
+		g := standardTrial()
+		g.Results.Flow.Analysed = n
+		if got := strings.Contains(renderGroup(t, g), "rest on few people"); got != (n < fewPeople) {
+			t.Errorf("%d people: warning of few people is %v", n, got)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"runtime/debug"
 
 	"github.com/alecthomas/kong"
@@ -82,6 +83,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		args = []string{"--help"}
 	}
 	kctx, err := parser.Parse(joinLabels(args))
+	if path, ok := errors.AsType[*fs.PathError](err); ok { // a file that a flag names: an input like any other
+		return exitCode(ctx, &diag.Problem{File: path.Path, Found: path.Err.Error(), Fix: "check the path"}, stderr)
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "phasl: %v\n", err)
 		verb := ""

@@ -144,13 +144,28 @@ func (g *group) attenuationTable() groupTable {
 
 func (g *group) dataTable() groupTable {
 	t := groupTable{name: "data", columns: []bids.Column{regionColumn, measureColumn,
-		col("participant_id", "participant"), treatmentColumn, phaseColumn, col("period", "visit, from 1"), col("sequence", "order of treatments"),
+		col("participant_id", "participant"), col("session", "session label"), col("acq", "acquisition label"), col("run", "run label"),
+		treatmentColumn, phaseColumn, col("period", "visit, from 1"), col("sequence", "order of treatments"),
 		col("value", "value that entered the model"), col("fitted", "value the model gives, random effects included"),
 		col("residual", "residual over its standard deviation"), col("global", "global CBF of the scan"), unitsColumn}}
+	covariates := g.plan.ModelColumns()
+	for _, c := range covariates {
+		t.columns = append(t.columns, col(c, "column of the model, as the tables have it; numbers enter centred"))
+	}
+	cells := map[[4]string][]string{}
+	for i := range g.trial.Scans {
+		s := &g.trial.Scans[i]
+		row := make([]string, len(covariates))
+		for k, c := range covariates {
+			row[k] = g.trial.Cell(s, c)
+		}
+		cells[[4]string{s.Subject, s.Session, s.Acq, s.Run}] = row
+	}
 	for _, m := range g.res.Models {
 		for _, d := range m.Data {
-			t.rows = append(t.rows, []string{m.Region, string(m.Measure), "sub-" + d.Subject, d.Treatment, d.Phase, strconv.Itoa(d.Period), d.Sequence,
-				num(d.Value), num(d.Fitted), num(d.Residual), num(d.Global), m.Units})
+			row := []string{m.Region, string(m.Measure), "sub-" + d.Subject, d.Session, d.Acq, d.Run, d.Treatment, d.Phase, strconv.Itoa(d.Period), d.Sequence,
+				num(d.Value), num(d.Fitted), num(d.Residual), num(d.Global), m.Units}
+			t.rows = append(t.rows, append(row, cells[[4]string{d.Subject, d.Session, d.Acq, d.Run}]...))
 		}
 	}
 	return t
