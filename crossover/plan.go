@@ -19,6 +19,8 @@ type Plan struct {
 	Maps           MapPlan
 	Exclude        []Exclusion
 	Quality        QualityPlan
+	Associations   AssociationsPlan
+	Association    []AssociationPlan
 
 	File string // name for problems and the report; "" if there is no file
 	Text []byte // the file as read; nil if there is none
@@ -89,6 +91,49 @@ type MultiplicityPlan struct {
 	Method string // over the primary regions: "holm", "fdr" or "none"
 	Others string // over the other regions, a family of their own: the same words
 }
+
+// An AssociationsPlan says how associations between perfusion and symptoms are
+// computed.
+type AssociationsPlan struct {
+	Method       string // "pearson", "spearman" or "robust"
+	Permutations uint64 // draws of the permutation tests
+	Bootstrap    uint64 // draws of the bootstrap intervals
+	Multiplicity string // over the plan's associations: "holm", "fdr" or "none"
+}
+
+// An AssociationPlan is one association between a regional measure and a
+// clinical score, over people, under one treatment, and the comparison of it
+// with the same under the others.
+type AssociationPlan struct {
+	Name    string // heads it in tables; "": made of the parts
+	Region  string
+	Measure Measure  // Absolute or Relative
+	Phase   string   // of the scan; "": the first; [PhaseChange]: last − first
+	Adjust  []string // [AdjustBaseline], [AdjustGlobal], [AdjustScore], [AdjustPeriod], or columns of the tables that hold numbers
+
+	Instrument string
+	Score      string
+	Visit      string // of the score, where the table has several in a session; "": it has one
+	Change     string // from the score at ChangeFrom: "" for none, "absolute" or "percent"
+	ChangeFrom string // visit
+	Improve    bool   // the sign of a change is turned, so that a fall in symptoms is positive
+
+	Within  string // treatment; "": the reference
+	Compare bool   // compare with the same under every other treatment
+	Side    string // "two-sided", "positive" or "negative"
+}
+
+// PhaseChange, as the phase of an association, is the last phase minus the
+// first.
+const PhaseChange = "change"
+
+// What an association may be adjusted for, beside columns of the tables.
+const (
+	AdjustBaseline = "baseline" // the same measure in the first phase of the same session
+	AdjustGlobal   = "global"   // global CBF of the same scan
+	AdjustScore    = "score"    // the same score at the visit change_from
+	AdjustPeriod   = "period"   // whether the session was the first or second
+)
 
 // A MapPlan says what is done at every voxel.
 type MapPlan struct {

@@ -53,7 +53,10 @@ func (r *planReader) check(p *Plan) {
 	r.choice("equivalence.unit", p.Equivalence.Unit, marginUnits)
 	r.choice("multiplicity.method", p.Multiplicity.Method, methodWords)
 	r.choice("multiplicity.others", p.Multiplicity.Others, methodWords)
+	r.choice("associations.method", p.Associations.Method, corrWords)
+	r.choice("associations.multiplicity", p.Associations.Multiplicity, methodWords)
 	r.checkExclusions(p)
+	r.checkAssociations(p)
 }
 
 // text checks that a text can be printed, and reports whether it can.

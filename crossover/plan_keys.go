@@ -31,6 +31,9 @@ var (
 	ddfWords     = []string{"kenward-roger", "satterthwaite", "residual"}
 	marginUnits  = []string{"effect", "percent", "absolute"}
 	methodWords  = []string{"holm", "fdr", "none"}
+	corrWords    = []string{"pearson", "spearman", "robust"}
+	changeWords  = []string{"", "absolute", "percent"}
+	sideWords    = []string{"two-sided", "positive", "negative"}
 )
 
 // primaryRegions are the regions of the plan's claims where it names none: the
@@ -61,6 +64,7 @@ func DefaultPlan() *Plan {
 		Multiplicity:   MultiplicityPlan{Method: "holm", Others: "fdr"},
 		Maps:           MapPlan{Voxelwise: true, FWHM: 8},
 		Quality:        QualityPlan{MaxFDMean: nan, MinQEI: nan, MinGMCBF: nan, MaxGMCBF: nan},
+		Associations:   AssociationsPlan{Method: "pearson", Permutations: 10000, Bootstrap: 10000, Multiplicity: "holm"},
 	}
 }
 
@@ -146,6 +150,34 @@ var planTables = []planTable{
 		{"min_gm_cbf", func(p *Plan) any { return (*limit)(&p.Quality.MinGMCBF) }, "smallest CBF of grey matter [mL/100 g/min]"},
 		{"max_gm_cbf", func(p *Plan) any { return (*limit)(&p.Quality.MaxGMCBF) }, "largest CBF of grey matter [mL/100 g/min]"},
 	}},
+	{"associations", "How associations of perfusion with symptoms are computed.", []planKey[Plan]{
+		{"method", func(p *Plan) any { return &p.Associations.Method }, "correlation: pearson, spearman or robust (percentage bend)"},
+		{"permutations", func(p *Plan) any { return &p.Associations.Permutations }, "draws of the permutation tests; 0: none"},
+		{"bootstrap", func(p *Plan) any { return &p.Associations.Bootstrap }, "draws of the bootstrap intervals; 0: none"},
+		{"multiplicity", func(p *Plan) any { return &p.Associations.Multiplicity }, "correction over the plan's associations: holm, fdr or none"},
+	}},
+}
+
+var associationKeys = []planKey[AssociationPlan]{
+	{"name", func(a *AssociationPlan) any { return &a.Name }, "what it is called in tables; empty: made of its parts"},
+	{"region", func(a *AssociationPlan) any { return &a.Region }, "region"},
+	{"measure", func(a *AssociationPlan) any { return (*string)(&a.Measure) }, "absolute or relative"},
+	{"phase", func(a *AssociationPlan) any { return &a.Phase }, "phase of the scan; empty: the first; change: last minus first"},
+	{"adjust", func(a *AssociationPlan) any { return &a.Adjust }, "baseline: the same measure in the first phase; global: global CBF of the scan; score: the score at change_from; period; or columns of the tables that hold numbers"},
+	{"instrument", func(a *AssociationPlan) any { return &a.Instrument }, "clinical instrument, as 'phasl score list' names it"},
+	{"score", func(a *AssociationPlan) any { return &a.Score }, "score of the instrument"},
+	{"visit", func(a *AssociationPlan) any { return &a.Visit }, "visit of the score within the session; empty: there is one"},
+	{"change", func(a *AssociationPlan) any { return &a.Change }, "change of the score from change_from to visit: absolute or percent; empty: the score itself"},
+	{"change_from", func(a *AssociationPlan) any { return &a.ChangeFrom }, "visit that the change is from"},
+	{"improve", func(a *AssociationPlan) any { return &a.Improve }, "turn the sign of the change, so that a fall in symptoms is positive"},
+	{"within", func(a *AssociationPlan) any { return &a.Within }, "treatment under which it is looked at; empty: the reference"},
+	{"compare", func(a *AssociationPlan) any { return &a.Compare }, "compare it with the same under every other treatment"},
+	{"side", func(a *AssociationPlan) any { return &a.Side }, "two-sided, positive or negative"},
+}
+
+// defaultAssociation is an association of which the plan says nothing.
+func defaultAssociation() AssociationPlan {
+	return AssociationPlan{Measure: Absolute, Score: "total", Compare: true, Side: "two-sided"}
 }
 
 var contrastKeys = []planKey[ContrastPlan]{
@@ -164,6 +196,7 @@ var excludeKeys = []planKey[Exclusion]{
 
 // Names of the arrays of tables.
 const (
-	contrastArray = "contrast"
-	excludeArray  = "exclude"
+	contrastArray    = "contrast"
+	excludeArray     = "exclude"
+	associationArray = "association"
 )

@@ -145,6 +145,8 @@ type skeleton struct {
 	Multiplicity struct{}   `toml:"multiplicity"`
 	Maps         struct{}   `toml:"maps"`
 	Quality      struct{}   `toml:"quality"`
+	Associations struct{}   `toml:"associations"`
+	Association  []struct{} `toml:"association"`
 	Contrast     []struct{} `toml:"contrast"`
 	Exclude      []struct{} `toml:"exclude"`
 }
@@ -192,7 +194,7 @@ func (r *planReader) locate(text []byte, root map[string]any) {
 
 // read takes the values of the plan from the tables.
 func (r *planReader) read(p *Plan, root map[string]any) {
-	known := []string{contrastArray, excludeArray}
+	known := []string{contrastArray, excludeArray, associationArray}
 	for _, t := range planTables {
 		if t.name == "" {
 			known = append(known, names(t.keys)...)
@@ -219,6 +221,11 @@ func (r *planReader) read(p *Plan, root map[string]any) {
 		p.Exclude = append(p.Exclude, Exclusion{})
 		r.element(excludeArray, i, t, names(excludeKeys))
 		readKeys(r, fmt.Sprintf("%s[%d]", excludeArray, i), t, &p.Exclude[i], excludeKeys)
+	}
+	for i, t := range r.array(root, associationArray) {
+		p.Association = append(p.Association, defaultAssociation())
+		r.element(associationArray, i, t, names(associationKeys))
+		readKeys(r, fmt.Sprintf("%s[%d]", associationArray, i), t, &p.Association[i], associationKeys)
 	}
 }
 

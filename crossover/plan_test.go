@@ -114,6 +114,29 @@ max_fd_mean = 0.5
 min_qei = 0.3
 min_gm_cbf = 20
 max_gm_cbf = 120
+[associations]
+method = "spearman"
+permutations = 500
+bootstrap = 0
+multiplicity = "fdr"
+[[association]]
+region = "r1"
+instrument = "psi"
+[[association]]
+name = "n"
+region = "r1"
+measure = "relative"
+phase = "y"
+adjust = ["baseline", "age"]
+instrument = "madrs"
+score = "total"
+visit = "day1"
+change = "percent"
+change_from = "day0"
+improve = true
+within = "a"
+compare = false
+side = "positive"
 `))
 	if len(l) > 0 {
 		t.Fatal(l)
@@ -129,7 +152,12 @@ max_gm_cbf = 120
 		Multiplicity: crossover.MultiplicityPlan{Method: "fdr", Others: "none"},
 		Maps:         crossover.MapPlan{FWHM: 6},
 		Exclude:      []crossover.Exclusion{{Subject: "07", Session: "1", Run: "2", Phase: "y", Reason: "vomited"}},
-		Quality:      crossover.QualityPlan{MaxFDMean: 0.5, MinQEI: 0.3, MinGMCBF: 20, MaxGMCBF: 120}}
+		Quality:      crossover.QualityPlan{MaxFDMean: 0.5, MinQEI: 0.3, MinGMCBF: 20, MaxGMCBF: 120},
+		Associations: crossover.AssociationsPlan{Method: "spearman", Permutations: 500, Multiplicity: "fdr"},
+		Association: []crossover.AssociationPlan{
+			{Region: "r1", Measure: "absolute", Instrument: "psi", Score: "total", Compare: true, Side: "two-sided"},
+			{Name: "n", Region: "r1", Measure: "relative", Phase: "y", Adjust: []string{"baseline", "age"}, Instrument: "madrs", Score: "total",
+				Visit: "day1", Change: "percent", ChangeFrom: "day0", Improve: true, Within: "a", Side: "positive"}}}
 	if !same(p, want) {
 		t.Errorf("got  %+v\nwant %+v", p, want)
 	}

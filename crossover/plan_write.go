@@ -77,6 +77,14 @@ func writePlan(p *Plan, notes map[string]string) []byte {
 		fmt.Fprintf(&b, "\n[[%s]]\n", contrastArray)
 		writeKeys(&b, contrastArray, contrastKeys, &p.Contrasts[i], nil)
 	}
+	b.WriteString("\n# Associations of perfusion with symptoms, one [[association]] for each:\n")
+	example := defaultAssociation()
+	example.Region, example.Instrument = "sgACC", "madrs"
+	writeExample(&b, associationArray, associationKeys, &example)
+	for i := range p.Association {
+		fmt.Fprintf(&b, "\n[[%s]]\n", associationArray)
+		writeKeys(&b, associationArray, associationKeys, &p.Association[i], nil)
+	}
 	b.WriteString("\n# Scans left out, one [[exclude]] for each reason:\n")
 	writeExample(&b, excludeArray, excludeKeys, &Exclusion{Subject: "01", Session: "1", Reason: "why"})
 	for i := range p.Exclude {

@@ -60,6 +60,11 @@ func badPlan(name, text, field, found, fix string) Case {
 // with adds a table to the sound plan.
 func with(text string) string { return Plan + "\n" + text + "\n" }
 
+// association is a sound [[association]] with more lines.
+func association(more string) string {
+	return "[[association]]\nregion = \"sgACC\"\ninstrument = \"psi\"\n" + more + "\n"
+}
+
 func planTextCases() []Case {
 	return []Case{
 		badPlan("plan not TOML", "title = \n", "", "line 1", ""),
@@ -138,6 +143,21 @@ func planValueCases() []Case {
 		badPlan("contrast named as a standard one", with("[[contrast]]\nname = \"interaction\"\nweights = \"phaseinfusion\""), "contrast[0].name", "standard", ""),
 		badPlan("contrast without weights", with("[[contrast]]\nname = \"c\""), "contrast[0].weights", "no weights", ""),
 		badPlan("contrast of numbers", with("[[contrast]]\nname = \"c\"\nweights = \"1 -1\""), "contrast[0].weights", "no coefficient", ""),
+		badPlan("association without a region", with("[[association]]\ninstrument = \"psi\""), "association[0].region", "empty", "name"),
+		badPlan("association without an instrument", with("[[association]]\nregion = \"sgACC\""), "association[0].instrument", "empty", "name"),
+		badPlan("association of an unknown measure", with(association("measure = \"relativ\"")), "association[0].measure", "relativ", "relative"),
+		badPlan("association of a model", with(association("measure = \"global-adjusted\"")), "association[0].measure", "is a model", "adjust"),
+		badPlan("association in an unknown phase", with(association("phase = \"infuson\"")), "association[0].phase", "not a phase", "infusion"),
+		badPlan("association under an unknown treatment", with(association("within = \"placbo\"")), "association[0].within", "not a treatment", "placebo"),
+		badPlan("association adjusted for itself", with(association("adjust = [\"baseline\"]")), "association[0].adjust", "adjusted for itself", "later phase"),
+		badPlan("association doubly adjusted", with(association("measure = \"relative\"\nadjust = [\"global\"]")), "association[0].adjust", "divided by global CBF", ""),
+		badPlan("association of a change from nowhere", with(association("change = \"percent\"")), "association[0].change_from", "second visit", "baseline"),
+		badPlan("association of a change to itself", with(association("change = \"percent\"\nvisit = \"day1\"\nchange_from = \"day1\"")), "association[0].change_from", "to itself", ""),
+		badPlan("association with a visit that nothing uses", with(association("change_from = \"day1\"")), "association[0].change_from", "nothing uses", ""),
+		badPlan("association with a side of no name", with(association("side = \"greater\"")), "association[0].side", "greater", "positive"),
+		badPlan("association twice", with(association("")+association("")), "association[1].region", "twice", ""),
+		badPlan("associations by an unknown method", with("[associations]\nmethod = \"peerson\""), "associations.method", "peerson", "pearson"),
+		badPlan("too few permutations", with("[associations]\npermutations = 10"), "associations.permutations", "too few", "10000"),
 		badPlan("exclusion without reason", with("[[exclude]]\nsubject = \"01\""), "exclude[0].reason", "reason", ""),
 		badPlan("exclusion of everything", with("[[exclude]]\nreason = \"why not\""), "exclude[0].subject", "everything", ""),
 		badPlan("exclusion of an unknown phase", with("[[exclude]]\nphase = \"infuson\"\nreason = \"r\""), "exclude[0].phase", "infuson", "infusion"),
