@@ -1,0 +1,307 @@
+package corr
+
+import (
+	"fmt"
+	"math"
+)
+
+// A Comparison is the difference of one correlation between two conditions in
+// which the same people were measured. A number that does not exist is NaN.
+type Comparison struct {
+	N, K      int     // people measured in both conditions; covariates (the larger number)
+	R1, R2    float64 // the correlation in each condition, of these people
+	Delta     float64 // R1 − R2
+	Low, High float64 // Zou's interval of Delta
+	Z, P      float64 // Steiger's test
+	// Correlation is that between the two estimates (Pearson and Filon).
+	Correlation float64
+	Permutation Permutation // treatment labels swapped within people
+	Bootstrap   Bootstrap   // people resampled, each with both conditions
+
+	Rows    []int // people used, from 0
+	Missing []int // people who lack a value in one condition or both
+	Reason  string
+	Notes   []string
+}
+
+// Compare tests whether the correlation of X and Y differs between condition 1,
+// data a, and condition 2, data b. Row i of a and of b is the same person;
+// people who lack a value in either condition are left out and listed.
+//
+// Z and the interval are Steiger's and Zou's for correlations without a shared
+// variable ([NonOverlapping]; [Overlapping] if X or Y is the same in both), from the correlations among the four columns of
+// scores (residuals on the covariates of their own condition, if any), with n
+// less the covariates for n. With Spearman the variances on Fisher's scale are
+// Bonett and Wright's, as in the interval of one coefficient.
+//
+// The permutation test swaps the two records of a person, each person or not
+// with probability one half. What is swapped are the scores: ranked or bent,
+// residuals on the covariates, centred and scaled within their condition, so
+// that a difference in means, variances or regression on the covariates is no
+// reason to reject. The statistic is the difference on Fisher's scale over its
+// own standard error, estimated from people's influence values,
+//
+//	d_i = ψ1_i − ψ2_i,  ψ = (uv − r(u² + v²)/2)/(1 − r²),  T = (z1 − z2)/√Σ(d_i − mean)²
+//
+// with u, v of mean 0 and mean square 1. The test holds in large samples
+// whatever the distributions, as T is then normal under every relabelling and
+// in the data; docs/methods/associations.md has its error at n = 26. If there
+// are no more swaps in all than o.Permutations, each is taken once.
+//
+// Compare panics if columns differ in length.
+func Compare(a, b Data, o Options) *Comparison {
+	a.check()
+	b.check()
+	if len(a.X) != len(b.X) {
+		panic(fmt.Sprintf("corr: conditions of %d and %d people", len(a.X), len(b.X)))
+	}
+	nan := math.NaN()
+	out := &Comparison{K: max(len(a.Covariates), len(b.Covariates)), R1: nan, R2: nan, Delta: nan, Low: nan, High: nan, Z: nan, P: nan, Correlation: nan,
+		Permutation: Permutation{P: nan}, Bootstrap: noBootstrap("")}
+	out.Rows, out.Missing = both(a, b)
+	out.N = len(out.Rows)
+	p := newPaired(a.at(out.Rows), b.at(out.Rows), o)
+	if out.Reason = p.reason; out.Reason != "" {
+		return out
+	}
+	out.R1, out.R2, out.Delta = p.e1.r, p.e2.r, p.e1.r-p.e2.r
+	d := p.closed(o)
+	out.Low, out.High, out.Z, out.P, out.Correlation = d.Low, d.High, d.Steiger.Stat, d.Steiger.P, d.Correlation
+	if math.IsNaN(d.Steiger.Stat) {
+		out.Notes = append(out.Notes, "a correlation of ±1, or two estimates that are one: there is no test in closed form")
+	}
+	if o.Permutations > 0 {
+		out.Permutation = p.swap(o)
+	}
+	if o.Bootstrap > 0 {
+		out.Bootstrap = p.bootstrap(o)
+		if r := out.Bootstrap.Reason; r != "" {
+			out.Notes = append(out.Notes, "no bootstrap interval: "+r)
+		}
+	}
+	if n := len(out.Missing); n > 0 {
+		out.Notes = append(out.Notes, fmt.Sprintf("%d of %d people lack a value in a condition and are left out of the comparison", n, n+out.N))
+	}
+	return out
+}
+
+// both returns the people with every value in both conditions, and the others.
+func both(a, b Data) (rows, missing []int) {
+	joined := Data{X: a.X, Y: a.Y, Covariates: append(append([][]float64{b.X, b.Y}, a.Covariates...), b.Covariates...)}
+	return joined.complete()
+}
+
+// paired are the scores of the same people in two conditions.
+type paired struct {
+	e1, e2 *estimator
+	n, k   int
+	reason string
+}
+
+// newPaired expects complete data.
+func newPaired(a, b Data, o Options) *paired {
+	p := &paired{n: len(a.X), k: max(len(a.Covariates), len(b.Covariates))}
+	if o.Method == Kendall {
+		p.reason = "Kendall's coefficients are not compared"
+		return p
+	}
+	for i, s := range []Data{a, b} {
+		from := o.Remove
+		if len(s.Covariates) == 0 {
+			from = FromBoth
+		}
+		reason := s.fault(o.Method)
+		var e *estimator
+		if reason == "" {
+			e = newEstimator(s, o.Method, from)
+			reason = e.reason
+		}
+		if reason != "" {
+			p.reason = fmt.Sprintf("in condition %d, %s", i+1, reason)
+			return p
+		}
+		if i == 0 {
+			p.e1 = e
+		} else {
+			p.e2 = e
+		}
+	}
+	return p
+}
+
+// closed returns the closed-form tests and intervals.
+func (p *paired) closed(o Options) Difference {
+	e1, e2, m := p.e1, p.e2, o.Method
+	x, y := cosine(e1.u, e2.u), cosine(e1.v, e2.v)
+	psi := pearsonFilon(x, cosine(e1.u, e2.v), cosine(e1.v, e2.u), y)
+	const same = 1 - 1e-12
+	switch { // a column that is the same in both conditions
+	case x > same:
+		psi = overlap(y)
+	case y > same:
+		psi = overlap(x)
+	}
+	// Under the hypothesis both have one variance: at their mean.
+	s := fisherVariance(m, (e1.r+e2.r)/2, p.n, p.k)
+	ends := func(r float64) ends { return fisherEnds(r, fisherVariance(m, r, p.n, p.k), o.level()) }
+	return dependent(e1.r, e2.r, psi, s, s, ends(e1.r), ends(e2.r), o.Side)
+}
+
+// swap returns the permutation p-value.
+func (p *paired) swap(o Options) Permutation {
+	s := newSwapper(p, true)
+	seen := s.statistic(make([]bool, p.n))
+	if math.IsNaN(seen) {
+		return Permutation{P: math.NaN()}
+	}
+	if p.n < 31 && 1<<p.n <= o.Permutations {
+		out := Permutation{Draws: 1 << p.n, Exact: true}
+		swapped := make([]bool, p.n)
+		for code := range out.Draws {
+			for i := range swapped {
+				swapped[i] = code>>i&1 == 1
+			}
+			if atLeast(s.statistic(swapped), seen, o.Side) {
+				out.Hits++
+			}
+		}
+		out.P = float64(out.Hits) / float64(out.Draws)
+		return out
+	}
+	out := Permutation{Draws: o.Permutations}
+	out.Hits = count(o.Workers, o.Permutations, func() func(int) bool {
+		rng, swapped := newStream(), make([]bool, p.n)
+		return func(k int) bool {
+			rng.at(o.Seed, forSwap, k)
+			rng.coins(swapped)
+			return atLeast(s.statistic(swapped), seen, o.Side)
+		}
+	})
+	out.P = float64(out.Hits+1) / float64(o.Permutations+1)
+	return out
+}
+
+// coins sets each element to true with probability one half.
+func (s *stream) coins(dst []bool) {
+	var bits uint64
+	for i := range dst {
+		if i%64 == 0 {
+			bits = s.Uint64()
+		}
+		dst[i] = bits&1 == 1
+		bits >>= 1
+	}
+}
+
+// A swapper computes the statistic after records were swapped.
+type swapper struct {
+	c           [2][2][]float64 // scores by condition and variable, mean square 1
+	centred     bool            // scores are centred anew after a swap; bent ones have a location of their own
+	studentised bool
+}
+
+func newSwapper(p *paired, studentised bool) *swapper {
+	s := &swapper{centred: p.e1.m != Robust, studentised: studentised}
+	for i, e := range []*estimator{p.e1, p.e2} {
+		for j, c := range [][]float64{e.u, e.v} {
+			scale := math.Sqrt(float64(p.n) / dot(c, c))
+			s.c[i][j] = make([]float64, p.n)
+			for k, v := range c {
+				s.c[i][j][k] = v * scale
+			}
+		}
+	}
+	return s
+}
+
+// sums of one condition after swaps.
+type sums struct{ u, v, uu, vv, uv float64 }
+
+func (s *sums) add(u, v float64) {
+	s.u += u
+	s.v += v
+	s.uu += u * u
+	s.vv += v * v
+	s.uv += u * v
+}
+
+// A moment standardises the scores of one condition.
+type moment struct{ mu, mv, su, sv, r float64 }
+
+func (s *swapper) moment(t sums) moment {
+	n := float64(len(s.c[0][0]))
+	m := moment{}
+	if s.centred {
+		m.mu, m.mv = t.u/n, t.v/n
+	}
+	m.su = math.Sqrt(t.uu/n - m.mu*m.mu)
+	m.sv = math.Sqrt(t.vv/n - m.mv*m.mv)
+	m.r = (t.uv/n - m.mu*m.mv) / (m.su * m.sv)
+	return m
+}
+
+// influence returns the influence value of a pair of scores on atanh r.
+func (m moment) influence(u, v float64) float64 {
+	u, v = (u-m.mu)/m.su, (v-m.mv)/m.sv
+	return (u*v - m.r*(u*u+v*v)/2) / ((1 - m.r) * (1 + m.r))
+}
+
+// statistic returns T, or z1 − z2 if not studentised, after the records of
+// some people were swapped. NaN if a correlation does not exist or is ±1.
+func (s *swapper) statistic(swapped []bool) float64 {
+	var t [2]sums
+	for i, swap := range swapped {
+		a, b := 0, 1
+		if swap {
+			a, b = 1, 0
+		}
+		t[0].add(s.c[a][0][i], s.c[a][1][i])
+		t[1].add(s.c[b][0][i], s.c[b][1][i])
+	}
+	m1, m2 := s.moment(t[0]), s.moment(t[1])
+	const one = 1 - 1e-12
+	if !(math.Abs(m1.r) < one) || !(math.Abs(m2.r) < one) {
+		return math.NaN()
+	}
+	z := math.Atanh(m1.r) - math.Atanh(m2.r)
+	if !s.studentised {
+		return z
+	}
+	var d, dd float64
+	for i, swap := range swapped {
+		a, b := 0, 1
+		if swap {
+			a, b = 1, 0
+		}
+		x := m1.influence(s.c[a][0][i], s.c[a][1][i]) - m2.influence(s.c[b][0][i], s.c[b][1][i])
+		d += x
+		dd += x * x
+	}
+	v := dd - d*d/float64(len(swapped))
+	if !(v > 1e-20) {
+		return 0 // nobody differs between the conditions
+	}
+	return z / math.Sqrt(v)
+}
+
+// bootstrap resamples people and returns the BCa interval of R1 − R2.
+func (p *paired) bootstrap(o Options) Bootstrap {
+	draws := make([]float64, o.Bootstrap)
+	statistics(o.Workers, draws, p.n, p.k, func(w *work, k int) float64 {
+		w.rng.at(o.Seed, forPairs, k)
+		w.resample()
+		w.load(p.e1.s, w.rows)
+		r1 := w.estimate(p.e1.m, p.e1.from)
+		w.load(p.e2.s, w.rows)
+		return r1 - w.estimate(p.e2.m, p.e2.from)
+	})
+	l1, l2 := p.e1.leaveOneOut(), p.e2.leaveOneOut()
+	var loo []float64
+	if l1 != nil && l2 != nil {
+		loo = make([]float64, p.n)
+		for i := range loo {
+			loo[i] = l1[i] - l2[i]
+		}
+	}
+	return bca(draws, p.e1.r-p.e2.r, loo, o.level())
+}
