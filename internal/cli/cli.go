@@ -36,6 +36,7 @@ type grammar struct {
 	Calibrate calibrateCmd `cmd:"" help:"Simulate trials and count how often the analysis errs."`
 	Demo      demoCmd      `cmd:"" help:"Simulate a trial, process and analyse it, and compare with the truth."`
 	LMM       lmmCmd       `cmd:"" name:"lmm" help:"Fit a linear mixed model to a table."`
+	Score     scoreCmd     `cmd:"" help:"Score questionnaires and rating scales from a table of their items."`
 
 	Version kong.VersionFlag `help:"Print the version and exit." short:"V"`
 }
