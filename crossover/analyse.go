@@ -180,21 +180,10 @@ func unitName(u string) string {
 // choose finds the primary and other regions and the measures.
 func (a *analysis) choose() {
 	p := a.plan
-	find := func(name string) string {
-		if _, ok := a.values[name]; ok {
-			return name
-		}
-		for _, n := range a.names {
-			if strings.EqualFold(n, name) {
-				return n
-			}
-		}
-		return ""
-	}
 	wanted := p.Regions.Primary
 	if wanted == nil {
 		for _, n := range primaryRegions {
-			if r := find(n); r != "" {
+			if r := a.find(n); r != "" {
 				wanted = append(wanted, r)
 			}
 		}
@@ -207,7 +196,7 @@ func (a *analysis) choose() {
 		}
 	}
 	for _, n := range wanted {
-		r := find(n)
+		r := a.find(n)
 		if r == "" {
 			r = n // carried as a region without values
 			if len(a.names) > 0 {
@@ -222,7 +211,7 @@ func (a *analysis) choose() {
 			a.primary = append(a.primary, r)
 		}
 	}
-	global := find(p.Regions.Global)
+	global := a.find(p.Regions.Global)
 	if global != "" {
 		a.global = slices.Clone(a.values[global])
 		if !slices.Contains(a.primary, global) {
@@ -237,6 +226,19 @@ func (a *analysis) choose() {
 		}
 	}
 	a.chooseMeasures()
+}
+
+// find returns the name of a region as the table spells it, "" if it has none.
+func (a *analysis) find(name string) string {
+	if _, ok := a.values[name]; ok {
+		return name
+	}
+	for _, n := range a.names {
+		if strings.EqualFold(n, name) {
+			return n
+		}
+	}
+	return ""
 }
 
 // isGlobal tells whether a region is the whole of a tissue.

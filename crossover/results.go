@@ -32,8 +32,14 @@ type Results struct {
 	Inferred       []string    `json:"inferred"`
 	Models         []RegionFit `json:"models"` // by measure, then primary regions first
 	Families       []Family    `json:"families"`
-	Problems       diag.List   `json:"problems"`
-	Deviations     []string    `json:"deviations"` // where the analysis departs from the plan, or the plan did not foresee it
+
+	// What [Associate] and [Courses] made of clinical scores; nil if there are
+	// none, or the plan names no association.
+	Associations *Associations `json:"associations"`
+	Scores       []ScoreCourse `json:"scores"`
+
+	Problems   diag.List `json:"problems"`
+	Deviations []string  `json:"deviations"` // where the analysis departs from the plan, or the plan did not foresee it
 }
 
 // A PlanSummary says which plan was followed.

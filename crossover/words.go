@@ -20,7 +20,9 @@ func (p *Plan) Words(tr *Trial) []string {
 	out = append(out, w.model()...)
 	out = append(out, w.contrasts()...)
 	out = append(out, w.evidence()...)
-	out = append(out, w.multiplicity(), w.omissions())
+	out = append(out, w.multiplicity())
+	out = append(out, w.associations()...)
+	out = append(out, w.omissions())
 	out = append(out, w.maps())
 	if tr != nil {
 		for _, s := range tr.Inferred {

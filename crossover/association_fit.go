@@ -1,0 +1,392 @@
+package crossover
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"phasl/corr"
+	"phasl/diag"
+	"phasl/lmm"
+)
+
+// Associate correlates regional measures with clinical scores as the plan
+// asks, and compares the correlations between treatments; nil if the plan
+// names none. Values are as for [Analyse]; its problems with them are not told
+// again.
+//
+// The list has an error for each association whose region, score, visit or
+// covariate is not there. The results do not depend on the number of workers
+// (0: one for each CPU).
+func Associate(p *Plan, tr *Trial, values []Value, ratings []Rating, workers int) (*Associations, diag.List) {
+	if len(p.Association) == 0 {
+		return nil, nil
+	}
+	a := &analysis{plan: p, tr: tr}
+	a.gather(values)
+	if name := a.find(p.Regions.Global); name != "" {
+		a.global = slices.Clone(a.values[name])
+		for i, g := range a.global {
+			if g <= 0 {
+				a.global[i] = math.NaN()
+			}
+		}
+	}
+	a.l = nil
+	book := newRatingBook(ratings, &a.l)
+	out := &Associations{Method: p.Associations.Method, Permutations: int(p.Associations.Permutations), Bootstrap: int(p.Associations.Bootstrap), Multiplicity: p.Associations.Multiplicity}
+	for i := range p.Association {
+		if pair := a.newPairing(i, book); pair != nil {
+			out.List = append(out.List, pair.associate(workers))
+		}
+	}
+	correctAssociations(out)
+	for i := range out.List {
+		out.List[i].Sentence = out.sentence(&out.List[i])
+	}
+	return out, a.l
+}
+
+// correlationMethod is the coefficient of a word of the plan.
+func correlationMethod(word string) corr.Method {
+	switch word {
+	case "spearman":
+		return corr.Spearman
+	case "robust":
+		return corr.Robust
+	}
+	return corr.Pearson
+}
+
+func correlationSide(word string) corr.Side {
+	switch word {
+	case "positive":
+		return corr.Greater
+	case "negative":
+		return corr.Less
+	}
+	return corr.TwoSided
+}
+
+// associate computes one association.
+func (p *pairing) associate(workers int) Association {
+	plan, a := p.plan, p.a
+	out := Association{
+		Name: plan.Name, Region: p.region, Measure: plan.Measure, Phase: plan.Phase, Adjust: plan.Adjust,
+		Instrument: plan.Instrument, Score: plan.Score, Visit: p.visit, Change: plan.Change, ChangeFrom: plan.ChangeFrom,
+		Side: plan.Side, XUnits: "", YUnits: "points",
+	}
+	if out.Phase == "" {
+		out.Phase = a.tr.Phases[0]
+	}
+	if plan.Measure == Absolute {
+		out.XUnits = a.units
+	}
+	if plan.Change == "percent" {
+		out.YUnits = "%"
+	}
+	out.X, out.Y = p.words(&out)
+	if out.Name == "" {
+		out.Name = out.X + " and " + out.Y
+	}
+	o := corr.Options{
+		Method: correlationMethod(a.plan.Associations.Method), Side: correlationSide(plan.Side), Level: a.plan.Model.Level,
+		Permutations: int(a.plan.Associations.Permutations), Bootstrap: int(a.plan.Associations.Bootstrap), Seed: a.plan.Seed, Workers: workers,
+	}
+	treatments := p.order()
+	out.Within = treatments[0]
+	rows := make([][]AssociationPoint, len(treatments))
+	for i, t := range treatments {
+		var missing []string
+		rows[i], missing = p.points(t)
+		out.Missing = append(out.Missing, missing...)
+		out.By = append(out.By, correlate(t, rows[i], plan.Adjust, o))
+	}
+	for i := 1; i < len(treatments); i++ {
+		d := shift(treatments[i], rows[0], rows[i], plan.Adjust, o)
+		d.Moderation = p.moderate(treatments[0], treatments[i], slices.Concat(rows[0], rows[i]))
+		out.Differences = append(out.Differences, d)
+	}
+	for i := range rows {
+		out.Data = append(out.Data, rows[i]...)
+	}
+	if f := out.By[0].Failed; f != "" {
+		out.Failed = f
+	}
+	return out
+}
+
+// columns turns rows into the columns of corr.
+func columns(rows []AssociationPoint, names []string) corr.Data {
+	d := corr.Data{X: make([]float64, len(rows)), Y: make([]float64, len(rows)), Names: names}
+	for range names {
+		d.Covariates = append(d.Covariates, make([]float64, len(rows)))
+	}
+	for i := range rows {
+		d.X[i], d.Y[i] = float64(rows[i].X), float64(rows[i].Y)
+		for k, v := range rows[i].Covariates {
+			d.Covariates[k][i] = float64(v)
+		}
+	}
+	return d
+}
+
+// correlate fills the correlation of one treatment, and the residuals of the
+// rows.
+func correlate(treatment string, rows []AssociationPoint, adjust []string, o corr.Options) Correlation {
+	d := columns(rows, adjust)
+	r := corr.Correlate(d, o)
+	out := Correlation{
+		Treatment: treatment, N: r.N, R: Number(r.R), DF: Number(r.DF), Low: Number(r.Low), High: Number(r.High),
+		BootLow: Number(r.Bootstrap.Low), BootHigh: Number(r.Bootstrap.High), T: Number(r.T), P: Number(r.P),
+		PPermutation: Number(r.Permutation.P), PAdjusted: nan, BF01: Number(r.BF01), Slope: nan, Notes: r.Notes, Failed: r.Reason,
+	}
+	x, y := residuals(d.X, d.Covariates), residuals(d.Y, d.Covariates)
+	var xx, xy float64
+	mx, my := mean(x), mean(y)
+	for i := range rows {
+		rows[i].XResidual, rows[i].YResidual = Number(x[i]), Number(y[i])
+		xx += (x[i] - mx) * (x[i] - mx)
+		xy += (x[i] - mx) * (y[i] - my)
+	}
+	if xx > 0 && r.Reason == "" {
+		out.Slope = Number(xy / xx)
+	}
+	var turns []string
+	for _, f := range r.Influence {
+		who := rows[f.Row].Subject
+		out.Influence = append(out.Influence, Influence{Subject: who, DR: Number(f.DR), Cook: Number(f.Cooks), Large: f.Flagged})
+		if f.Turns {
+			turns = append(turns, fmt.Sprintf("without sub-%s r = %s, %s", who, decimals(f.R, 2), pText(Number(f.P))))
+		}
+	}
+	slices.SortStableFunc(out.Influence, func(a, b Influence) int {
+		switch x, y := math.Abs(float64(a.DR)), math.Abs(float64(b.DR)); {
+		case x > y:
+			return -1
+		case x < y:
+			return 1
+		}
+		return strings.Compare(a.Subject, b.Subject)
+	})
+	out.Fragile = listed(turns, 3)
+	return out
+}
+
+// shift fills the difference of the correlations in the people who have
+// both.
+func shift(treatment string, first, second []AssociationPoint, adjust []string, o corr.Options) CorrelationShift {
+	at := map[string]int{}
+	for i := range second {
+		at[second[i].Subject] = i
+	}
+	var a, b []AssociationPoint
+	for i := range first {
+		if k, ok := at[first[i].Subject]; ok {
+			a, b = append(a, first[i]), append(b, second[k])
+		}
+	}
+	o.Side = corr.TwoSided // the plan's side is that of the correlation
+	c := corr.Compare(columns(a, adjust), columns(b, adjust), o)
+	return CorrelationShift{
+		Treatment: treatment, N: c.N, R1: Number(c.R1), R2: Number(c.R2), Delta: Number(c.Delta), Low: Number(c.Low), High: Number(c.High),
+		BootLow: Number(c.Bootstrap.Low), BootHigh: Number(c.Bootstrap.High), Z: Number(c.Z), P: Number(c.P),
+		PPermutation: Number(c.Permutation.P), PAdjusted: nan, Failed: c.Reason,
+	}
+}
+
+// residuals returns y less its least-squares fit on an intercept and the
+// covariates, the mean of y added; a covariate that others determine takes no
+// part.
+func residuals(y []float64, covariates [][]float64) []float64 {
+	centre := func(v []float64) []float64 {
+		out := make([]float64, len(v))
+		m := mean(v)
+		for i := range v {
+			out[i] = v[i] - m
+		}
+		return out
+	}
+	dot := func(a, b []float64) (s float64) {
+		for i := range a {
+			s += a[i] * b[i]
+		}
+		return s
+	}
+	var basis [][]float64
+	for _, c := range covariates {
+		q := centre(c)
+		size := dot(q, q)
+		for range 2 { // twice, so that rounding leaves nothing
+			for _, b := range basis {
+				f := dot(q, b)
+				for i := range q {
+					q[i] -= f * b[i]
+				}
+			}
+		}
+		if n := dot(q, q); n > 1e-20*size && n > 0 {
+			scale := 1 / math.Sqrt(n)
+			for i := range q {
+				q[i] *= scale
+			}
+			basis = append(basis, q)
+		}
+	}
+	out := centre(y)
+	for _, b := range basis {
+		f := dot(out, b)
+		for i := range out {
+			out[i] -= f * b[i]
+		}
+	}
+	m := mean(y)
+	for i := range out {
+		out[i] += m
+	}
+	return out
+}
+
+// moderate asks by a mixed model whether the slope of the score on the measure
+// differs between two treatments:
+//
+//	score ~ measure*treatment + covariates*treatment + period + (1|subject)
+//
+// score and measure are divided by the standard deviation of what the covariates
+// leave of them within treatments, so that slopes have the scale of
+// correlations. Kenward and Roger's degrees
+// of freedom.
+func (p *pairing) moderate(first, second string, rows []AssociationPoint) Moderation {
+	out := Moderation{Slope1: nan, Slope2: nan, Delta: nan, SE: nan, DF: nan, T: nan, P: nan, Low: nan, High: nan, NObs: len(rows)}
+	x, y := make([]float64, len(rows)), make([]float64, len(rows))
+	restX, restY := make([]float64, len(rows)), make([]float64, len(rows))
+	period := make([]float64, len(rows))
+	treatment, subject := make([]string, len(rows)), make([]string, len(rows))
+	people := map[string]bool{}
+	for i := range rows {
+		x[i], y[i] = float64(rows[i].X), float64(rows[i].Y)
+		restX[i], restY[i] = float64(rows[i].XResidual), float64(rows[i].YResidual)
+		treatment[i], subject[i], period[i] = rows[i].Treatment, rows[i].Subject, float64(rows[i].Period)
+		people[rows[i].Subject] = true
+	}
+	out.N = len(people)
+	for _, v := range [][2][]float64{{x, restX}, {y, restY}} {
+		sd, size := within(v[1], treatment), within(v[0], treatment)
+		if !(sd > 1e-9*size) {
+			out.Failed = "the covariates leave nothing of the measure or of the score"
+			return out
+		}
+		for i := range v[0] {
+			v[0][i] /= sd
+		}
+	}
+	t := lmm.NewTable("association")
+	t.AddNumeric("score", y)
+	t.AddNumeric("measure", x)
+	t.AddFactor("treatment", treatment, first, second)
+	t.AddFactor("subject", subject)
+	formula := "score ~ measure*treatment"
+	for k, c := range p.plan.Adjust {
+		if c == AdjustPeriod {
+			continue
+		}
+		v := make([]float64, len(rows))
+		for i := range rows {
+			v[i] = float64(rows[i].Covariates[k])
+		}
+		if sd := within(v, treatment); sd > 0 { // for the optimiser; one that is constant the design drops
+			m := mean(v)
+			for i := range v {
+				v[i] = (v[i] - m) / sd
+			}
+		}
+		name := fmt.Sprintf("covariate%d", k+1)
+		t.AddNumeric(name, v)
+		formula += " + " + name + "*treatment"
+	}
+	if !constant(period) {
+		t.AddNumeric("period", period)
+		formula += " + period"
+	}
+	formula += " + (1|subject)"
+	out.Formula = formula
+	f, err := lmm.ParseFormula(formula)
+	if err != nil {
+		panic("crossover: " + err.Error())
+	}
+	d, err := lmm.NewDesign(f, t)
+	if err != nil {
+		out.Failed = err.Error()
+		return out
+	}
+	slope, change := slices.Index(d.Names, "measure"), slices.IndexFunc(d.Names, func(n string) bool {
+		return strings.HasPrefix(n, "measure:treatment") || strings.HasPrefix(n, "treatment") && strings.HasSuffix(n, ":measure")
+	})
+	if slope < 0 || change < 0 || len(rows) < len(d.Names)+2 {
+		out.Failed = "too few people to tell the slopes apart"
+		return out
+	}
+	fit := d.Fit(lmm.REML)
+	in := lmm.Inference{DDF: lmm.KenwardRoger, Level: p.a.plan.Model.Level}
+	w := make([]float64, len(d.Names))
+	linear := func(atSlope, atChange float64) lmm.Estimate {
+		w[slope], w[change] = atSlope, atChange
+		return fit.Linear("", w, in)
+	}
+	out.Slope1, out.Slope2 = Number(linear(1, 0).Value), Number(linear(1, 1).Value)
+	e := linear(0, -1)
+	out.Delta, out.SE, out.DF, out.T, out.P, out.Low, out.High = Number(e.Value), Number(e.SE), Number(e.DF), Number(e.T), Number(e.P), Number(e.Low), Number(e.High)
+	return out
+}
+
+// within returns the standard deviation of values within groups.
+func within(v []float64, group []string) float64 {
+	sum, n := map[string]float64{}, map[string]int{}
+	for i, g := range group {
+		sum[g] += v[i]
+		n[g]++
+	}
+	ss := 0.0
+	for i, g := range group {
+		d := v[i] - sum[g]/float64(n[g])
+		ss += d * d
+	}
+	return math.Sqrt(ss / float64(max(1, len(v)-len(n))))
+}
+
+func constant(v []float64) bool {
+	return !slices.ContainsFunc(v, func(x float64) bool { return x != v[0] })
+}
+
+// correctAssociations corrects over the plan's associations: the correlations
+// under the plan's treatment are one family, their differences another.
+func correctAssociations(s *Associations) {
+	var within, between []*Number
+	var pWithin, pBetween []float64
+	// best is the permutation p-value, or that of the closed form if there is none.
+	best := func(permutation, p Number) float64 {
+		if !math.IsNaN(float64(permutation)) {
+			return float64(permutation)
+		}
+		return float64(p)
+	}
+	for i := range s.List {
+		a := &s.List[i]
+		if p := best(a.By[0].PPermutation, a.By[0].P); !math.IsNaN(p) {
+			within, pWithin = append(within, &a.By[0].PAdjusted), append(pWithin, p)
+		}
+		for j := range a.Differences {
+			d := &a.Differences[j]
+			if p := best(d.PPermutation, d.P); !math.IsNaN(p) {
+				between, pBetween = append(between, &d.PAdjusted), append(pBetween, p)
+			}
+		}
+	}
+	for i, p := range lmm.Adjust(pWithin, adjustment(s.Multiplicity)) {
+		*within[i] = Number(p)
+	}
+	for i, p := range lmm.Adjust(pBetween, adjustment(s.Multiplicity)) {
+		*between[i] = Number(p)
+	}
+}

@@ -1,0 +1,205 @@
+package crossover
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// words names the measure and the score of an association for sentences and
+// axes.
+func (p *pairing) words(a *Association) (x, y string) {
+	plan := p.plan
+	x = "CBF of " + p.region
+	if plan.Measure == Relative {
+		x = "relative " + x
+	}
+	phases := p.a.tr.Phases
+	if a.Phase == PhaseChange {
+		x = "change of " + x + " from " + phases[0] + " to " + phases[len(phases)-1]
+	} else {
+		x += " at " + a.Phase
+	}
+	title := p.book.titles[[2]string{fold(plan.Instrument), fold(plan.Score)}]
+	y = strings.ToUpper(plan.Instrument)
+	if title != "" && !strings.EqualFold(title, plan.Instrument) {
+		y += " " + title
+	} else if plan.Score != "total" {
+		y += " " + plan.Score
+	}
+	switch plan.Change {
+	case "percent":
+		y = "percent change of " + y
+	case "absolute":
+		y = "change of " + y
+	}
+	if plan.Improve {
+		y = strings.Replace(strings.Replace(y, "percent change", "percent reduction", 1), "change of", "reduction of", 1)
+	}
+	if plan.Change != "" {
+		y += fmt.Sprintf(" from %s to %s", plan.ChangeFrom, p.visit)
+	} else if p.visit != "" {
+		y += " at " + p.visit
+	}
+	return x, y
+}
+
+// adjusted says what an association is adjusted for: "", or ", adjusted for …".
+func adjusted(a *Association) string {
+	var list []string
+	for _, c := range a.Adjust {
+		switch c {
+		case AdjustBaseline:
+			c = "its baseline"
+		case AdjustGlobal:
+			c = "global CBF"
+		case AdjustScore:
+			c = "the score at " + a.ChangeFrom
+		}
+		list = append(list, c)
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return ", adjusted for " + and(list) + ","
+}
+
+// sentence says what was found as a paper would print it.
+func (s *Associations) sentence(a *Association) string {
+	w := &a.By[0]
+	if w.Failed != "" {
+		return fmt.Sprintf("The association of %s with %s under %s could not be computed: %s.", a.X, a.Y, a.Within, w.Failed)
+	}
+	alpha := 0.05
+	verb := "no correlation was shown between"
+	if p := float64(w.PAdjusted); p < alpha {
+		verb = "there was a correlation between"
+		if w.R < 0 {
+			verb = "there was a negative correlation between"
+		}
+	}
+	name := s.coefficient(len(a.Adjust) > 0)
+	out := fmt.Sprintf("Under %s, %s %s%s and %s (%s = %s, %s, n = %d)", a.Within, verb, a.X, adjusted(a), a.Y, name, figureR(w.R), s.evidence(w.Low, w.High, w.PPermutation, w.P, w.PAdjusted), w.N)
+	for i := range a.Differences {
+		d := &a.Differences[i]
+		j := slices.IndexFunc(a.By, func(c Correlation) bool { return c.Treatment == d.Treatment })
+		other := &a.By[j]
+		if other.Failed != "" || d.Failed != "" {
+			out += fmt.Sprintf("; under %s it could not be computed", d.Treatment)
+			continue
+		}
+		out += fmt.Sprintf("; under %s %s was %s (n = %d)", d.Treatment, name, figureR(other.R), other.N)
+		claim := "the two do not differ by what these people can show"
+		if float64(d.PAdjusted) < alpha {
+			claim = "the two differ"
+		}
+		out += fmt.Sprintf(". In the %d people with both, %s (difference %s, %s)", d.N, claim, figureR(d.Delta), s.evidence(d.Low, d.High, d.PPermutation, d.P, d.PAdjusted))
+		if d.Moderation.Failed == "" && !math.IsNaN(float64(d.Moderation.P)) {
+			out += fmt.Sprintf("; the slopes by a mixed model differ by %s SD per SD, %s", figureR(d.Moderation.Delta), pText(d.Moderation.P))
+		}
+	}
+	out += "."
+	if w.Fragile != "" {
+		out += " One person can change this: " + w.Fragile + "."
+	}
+	return out
+}
+
+// coefficient is the sign of the coefficient with what it is.
+func (s *Associations) coefficient(partial bool) string {
+	name := map[string]string{"pearson": "r", "spearman": "ρ", "robust": "percentage-bend r"}[s.Method]
+	if partial {
+		return "partial " + name
+	}
+	return name
+}
+
+// evidence is an interval with its p-values.
+func (s *Associations) evidence(low, high, permutation, p, adjusted Number) string {
+	out := fmt.Sprintf("95 %% CI %s to %s, ", figureR(low), figureR(high))
+	if math.IsNaN(float64(permutation)) {
+		out += pText(p)
+	} else {
+		out += "permutation " + pText(permutation)
+	}
+	if s.Multiplicity != "none" && !math.IsNaN(float64(adjusted)) {
+		out += ", " + map[string]string{"holm": "Holm", "fdr": "FDR"}[s.Multiplicity] + "-adjusted " + pText(adjusted)
+	}
+	return out
+}
+
+// figureR writes a correlation with two decimals, its sign a minus.
+func figureR(r Number) string { return decimals(float64(r), 2) }
+
+func decimals(x float64, n int) string {
+	if math.IsNaN(x) {
+		return "not known"
+	}
+	s := fmt.Sprintf("%.*f", n, x)
+	if zero := fmt.Sprintf("%.*f", n, 0.0); s == "-"+zero {
+		return zero
+	}
+	return strings.Replace(s, "-", "−", 1)
+}
+
+// pText writes a p-value as "p = 0.013" or "p < 0.001".
+func pText(p Number) string {
+	switch {
+	case math.IsNaN(float64(p)):
+		return "p not known"
+	case p < 0.001:
+		return "p < 0.001"
+	case p < 0.1:
+		return fmt.Sprintf("p = %.3f", float64(p))
+	}
+	return fmt.Sprintf("p = %.2f", float64(p))
+}
+
+// associations says what is done of associations.
+func (w wording) associations() []string {
+	list := w.p.Association
+	if len(list) == 0 {
+		return []string{"The plan names no association of perfusion with symptoms, so none is tested."}
+	}
+	s := w.p.Associations
+	var names []string
+	for i := range list {
+		a := &list[i]
+		phase := a.Phase
+		if phase == "" {
+			phase = "the first phase"
+		}
+		text := fmt.Sprintf("%s CBF of %s at %s", a.Measure, a.Region, phase)
+		if a.Phase == PhaseChange {
+			text = fmt.Sprintf("the change of %s CBF of %s", a.Measure, a.Region)
+		}
+		if len(a.Adjust) > 0 {
+			text += " given " + and(a.Adjust)
+		}
+		text += " with "
+		if a.Change != "" {
+			text += a.Change + " change of "
+		}
+		text += a.Instrument + " " + a.Score
+		if a.Visit != "" {
+			text += " at " + a.Visit
+		}
+		if a.Side != "two-sided" {
+			text += " (" + a.Side + ")"
+		}
+		names = append(names, text)
+	}
+	within := w.reference
+	if within == "" {
+		within = "the reference"
+	}
+	resampling := ""
+	if s.Permutations > 0 {
+		resampling = fmt.Sprintf(" p-values are by %d permutations of residuals (Freedman and Lane).", s.Permutations)
+	}
+	return []string{
+		fmt.Sprintf("Associations over people: %s; by %s correlation, under %s if the plan names no other treatment.%s They are corrected over the %d associations %s.", strings.Join(names, "; "), s.Method, within, resampling, len(list), methodNames[s.Multiplicity]),
+		"That a treatment changed an association is not concluded from its being significant under one and not under the other. It is tested as the difference of two correlations in the people who have both treatments, and as the difference of slopes in a mixed model. With some twenty people such a test can only show large differences.",
+	}
+}
