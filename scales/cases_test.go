@@ -98,6 +98,7 @@ func TestQIDS(t *testing.T) {
 		{"begin of severe", "2000 2 20 00 2 2 2 2 1 10", "16", "severe"},
 		{"begin of very severe", "3000 3 30 00 2 2 2 2 2 20", "21", "very severe"},
 		{"the form asks for one of 6 and 7, one of 8 and 9", "0201 1 .3 0. 2 1 0 2 1 10", "13", "moderate"},
+		{"one of each pair, none at 3: 2+1+2+2+1+0+2+1+1", "0201 1 .2 0. 2 1 0 2 1 10", "12", "moderate"},
 		{"a missing item of sleep does not matter beside a 3", "3..0 1 30 00 2 1 0 2 1 10", "14", "moderate"},
 		{"sleep unknown: 9·11/8", "02.1 1 30 00 2 1 0 2 1 10", "12.375~", "moderate"},
 		{"mood missing: 9·12/8", "0201 . 30 00 2 1 0 2 1 10", "13.5~", "moderate"},
@@ -112,7 +113,7 @@ func TestQIDS(t *testing.T) {
 		{"one missing, one at 3", "13.0 0 00 00 0 0 0 0 0 00", "3", ""},
 	})
 	check(t, in, "total", Options{Strict: true}, []workedCase{
-		{"one of each pair is enough", "0201 1 .3 0. 2 1 0 2 1 10", "13", "moderate"},
+		{"one of each pair is enough", "0201 1 .2 0. 2 1 0 2 1 10", "12", "moderate"},
 		{"mood missing", "0201 . 30 00 2 1 0 2 1 10", "reason: 1 of 9 scores missing (mood); 9 are needed", ""},
 	})
 }

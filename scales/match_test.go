@@ -198,6 +198,22 @@ func TestCellFaults(t *testing.T) {
 	}
 }
 
+// A total that the table holds beside its items is compared; where items are
+// missing the two may follow different rules, which is a note and no warning.
+func TestTotalsOfTheTable(t *testing.T) {
+	tab := table("participant_id,"+nine+",madrs_10,madrs_total",
+		"a,3,3,3,3,3,3,3,3,3,3,30", "b,3,3,3,3,3,3,3,3,3,n/a,27", "c,3,3,3,3,3,3,3,n/a,n/a,n/a,21", "d,3,3,3,3,3,3,3,3,3,3,29")
+	res, l := Find("madrs").ScoreTable(tab, Options{})
+	if len(l) != 1 || !strings.Contains(l[0].Error(), "row 4 (d): the table says 29, its parts come to 30") {
+		t.Error(l)
+	}
+	for i, want := range []string{"", "total: the table says 27", "total is not computed; the table's own value is 21", "total: the table says 29"} {
+		if got := strings.Join(res.Rows[i].Notes, "; "); got != want {
+			t.Errorf("row %d: %q, want %q", i+1, got, want)
+		}
+	}
+}
+
 // A thousand faulty cells do not bury the rest.
 func TestManyFaultsAreCounted(t *testing.T) {
 	in := Find("madrs")

@@ -381,9 +381,12 @@ func (s *scorer) compare(r *Row, k int, given float64, v *Value) {
 	switch {
 	case math.IsNaN(v.Value):
 		r.Notes = append(r.Notes, fmt.Sprintf("%s is not computed; the table's own value is %s", sc.Name, number(given)))
-	case v.Prorated || math.Abs(given-v.Value) <= 1e-6*max(1, math.Abs(v.Value)):
+	case math.Abs(given-v.Value) <= 1e-6*max(1, math.Abs(v.Value)):
 	default:
 		r.Notes = append(r.Notes, fmt.Sprintf("%s: the table says %s", sc.Name, number(given)))
+		if v.Prorated { // another rule for missing items is no slip
+			return
+		}
 		if s.differ++; s.differ <= maxRowProblems {
 			s.l.Warnf(s.t.File, col, "correct the one that is wrong; the computed one is used", "%s: the table says %s, its parts come to %s", s.where(r), number(given), number(v.Value))
 		}
