@@ -6,12 +6,12 @@ import (
 
 // A Rating is one clinical score of one person at one visit.
 type Rating struct {
-	Subject    string // label without sub-
-	Session    string // label without ses-; "" if the table has none
-	Visit      string // within the session: "baseline", "day1"; "" if the table has none
-	Instrument string // "madrs"
-	Score      string // "total"
-	Title      string // of the score, for sentences: "delusional thinking"
+	Subject    string  // label without sub-
+	Session    string  // label without ses-; "" if the table has none
+	Visit      string  // within the session: "baseline", "day1"; "" if the table has none
+	Instrument string  // "madrs"
+	Score      string  // "total"
+	Title      string  // of the score, for sentences: "delusional thinking"
 	Low        float64 // lowest value of the score: a percentage is of what is above it
 	Value      float64
 	Note       string // why Value is NaN, or how it was completed
@@ -23,6 +23,7 @@ type Associations struct {
 	Permutations int           `json:"permutations"`
 	Bootstrap    int           `json:"bootstrap"`
 	Multiplicity string        `json:"multiplicity"`
+	Level        float64       `json:"level"` // of intervals; claims are judged at 1 − level
 	List         []Association `json:"list"` // as the plan has them
 }
 
@@ -85,6 +86,7 @@ type Influence struct {
 	DR      Number `json:"dr"`    // r without this person − r with
 	Cook    Number `json:"cooks"` // Cook's distance
 	Large   bool   `json:"large"` // Cook's distance above 4/n
+	Turns   bool   `json:"turns"` // without this person p is on the other side of 1 − level, or r has the other sign
 }
 
 // A CorrelationShift compares two correlations in the people who have both.

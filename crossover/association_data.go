@@ -108,7 +108,9 @@ func (a *analysis) newPairing(i int, book *ratingBook) *pairing {
 		choose("score", plan.Score, book.scores[in], "")
 	}
 	visits := book.visits[in]
-	known := func(v string) bool { return slices.ContainsFunc(visits, func(o string) bool { return fold(o) == fold(v) }) }
+	known := func(v string) bool {
+		return slices.ContainsFunc(visits, func(o string) bool { return fold(o) == fold(v) })
+	}
 	switch {
 	case plan.Visit == "" && len(visits) == 1:
 		p.visit = visits[0]

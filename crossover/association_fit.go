@@ -35,7 +35,7 @@ func Associate(p *Plan, tr *Trial, values []Value, ratings []Rating, workers int
 	}
 	a.l = nil
 	book := newRatingBook(ratings, &a.l)
-	out := &Associations{Method: p.Associations.Method, Permutations: int(p.Associations.Permutations), Bootstrap: int(p.Associations.Bootstrap), Multiplicity: p.Associations.Multiplicity}
+	out := &Associations{Method: p.Associations.Method, Permutations: int(p.Associations.Permutations), Bootstrap: int(p.Associations.Bootstrap), Multiplicity: p.Associations.Multiplicity, Level: p.Model.Level}
 	for i := range p.Association {
 		if pair := a.newPairing(i, book); pair != nil {
 			out.List = append(out.List, pair.associate(workers))
@@ -46,6 +46,37 @@ func Associate(p *Plan, tr *Trial, values []Value, ratings []Rating, workers int
 		out.List[i].Sentence = out.sentence(&out.List[i])
 	}
 	return out, a.l
+}
+
+// CheckAssociations reports the associations of a plan whose region, score,
+// visit or covariate is not there. regions is nil if they are not known yet:
+// those that the plan names are then taken to be there, global CBF too.
+func CheckAssociations(p *Plan, tr *Trial, regions []string, scores []Rating) diag.List {
+	if len(p.Association) == 0 {
+		return nil
+	}
+	if regions == nil {
+		for i := range p.Association {
+			regions = append(regions, p.Association[i].Region)
+		}
+		regions = append(regions, p.Regions.Global)
+	}
+	a := &analysis{plan: p, tr: tr, scans: tr.Used(), values: map[string][]float64{}}
+	for _, r := range regions {
+		if _, ok := a.values[r]; !ok {
+			a.names = append(a.names, r)
+			a.values[r] = nil
+		}
+	}
+	slices.Sort(a.names)
+	if name := a.find(p.Regions.Global); name != "" {
+		a.global = make([]float64, len(a.scans))
+	}
+	book := newRatingBook(scores, &a.l)
+	for i := range p.Association {
+		a.newPairing(i, book)
+	}
+	return a.l
 }
 
 // correlationMethod is the coefficient of a word of the plan.
@@ -156,7 +187,7 @@ func correlate(treatment string, rows []AssociationPoint, adjust []string, o cor
 	var turns []string
 	for _, f := range r.Influence {
 		who := rows[f.Row].Subject
-		out.Influence = append(out.Influence, Influence{Subject: who, DR: Number(f.DR), Cook: Number(f.Cooks), Large: f.Flagged})
+		out.Influence = append(out.Influence, Influence{Subject: who, DR: Number(f.DR), Cook: Number(f.Cooks), Large: f.Flagged, Turns: f.Turns})
 		if f.Turns {
 			turns = append(turns, fmt.Sprintf("without sub-%s r = %s, %s", who, decimals(f.R, 2), pText(Number(f.P))))
 		}

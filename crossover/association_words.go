@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -45,8 +46,9 @@ func (p *pairing) words(a *Association) (x, y string) {
 	return x, y
 }
 
-// adjusted says what an association is adjusted for: "", or ", adjusted for …".
-func adjusted(a *Association) string {
+// AdjustedFor names what the association is adjusted for: "its baseline and
+// global CBF", "" if nothing.
+func (a *Association) AdjustedFor() string {
 	var list []string
 	for _, c := range a.Adjust {
 		switch c {
@@ -59,10 +61,14 @@ func adjusted(a *Association) string {
 		}
 		list = append(list, c)
 	}
-	if len(list) == 0 {
-		return ""
-	}
-	return ", adjusted for " + and(list) + ","
+	return and(list)
+}
+
+// Shown reports whether a p-value, adjusted over the plan's associations,
+// shows a correlation or a difference: whether it is below 1 − level. NaN does
+// not.
+func (s *Associations) Shown(adjusted Number) bool {
+	return float64(adjusted) < math.Round(1e9*(1-s.Level))/1e9 // 1 − 0.95 is above 0.05
 }
 
 // sentence says what was found as a paper would print it.
@@ -71,16 +77,19 @@ func (s *Associations) sentence(a *Association) string {
 	if w.Failed != "" {
 		return fmt.Sprintf("The association of %s with %s under %s could not be computed: %s.", a.X, a.Y, a.Within, w.Failed)
 	}
-	alpha := 0.05
+	given := ""
+	if t := a.AdjustedFor(); t != "" {
+		given = ", adjusted for " + t + ","
+	}
 	verb := "no correlation was shown between"
-	if p := float64(w.PAdjusted); p < alpha {
+	if s.Shown(w.PAdjusted) {
 		verb = "there was a correlation between"
 		if w.R < 0 {
 			verb = "there was a negative correlation between"
 		}
 	}
 	name := s.coefficient(len(a.Adjust) > 0)
-	out := fmt.Sprintf("Under %s, %s %s%s and %s (%s = %s, %s, n = %d)", a.Within, verb, a.X, adjusted(a), a.Y, name, figureR(w.R), s.evidence(w.Low, w.High, w.PPermutation, w.P, w.PAdjusted), w.N)
+	out := fmt.Sprintf("Under %s, %s %s%s and %s (%s = %s, %s, n = %d)", a.Within, verb, a.X, given, a.Y, name, figureR(w.R), s.evidence(w.Low, w.High, w.PPermutation, w.P, w.PAdjusted), w.N)
 	for i := range a.Differences {
 		d := &a.Differences[i]
 		j := slices.IndexFunc(a.By, func(c Correlation) bool { return c.Treatment == d.Treatment })
@@ -91,7 +100,7 @@ func (s *Associations) sentence(a *Association) string {
 		}
 		out += fmt.Sprintf("; under %s %s was %s (n = %d)", d.Treatment, name, figureR(other.R), other.N)
 		claim := "the two do not differ by what these people can show"
-		if float64(d.PAdjusted) < alpha {
+		if s.Shown(d.PAdjusted) {
 			claim = "the two differ"
 		}
 		out += fmt.Sprintf(". In the %d people with both, %s (difference %s, %s)", d.N, claim, figureR(d.Delta), s.evidence(d.Low, d.High, d.PPermutation, d.P, d.PAdjusted))
@@ -117,7 +126,7 @@ func (s *Associations) coefficient(partial bool) string {
 
 // evidence is an interval with its p-values.
 func (s *Associations) evidence(low, high, permutation, p, adjusted Number) string {
-	out := fmt.Sprintf("95 %% CI %s to %s, ", figureR(low), figureR(high))
+	out := fmt.Sprintf("%s %% CI %s to %s, ", strconv.FormatFloat(math.Round(1e4*s.Level)/100, 'f', -1, 64), figureR(low), figureR(high))
 	if math.IsNaN(float64(permutation)) {
 		out += pText(p)
 	} else {

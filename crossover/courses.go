@@ -8,6 +8,20 @@ import (
 	"phasl/lmm"
 )
 
+// A ScoredTable is one table of answers that was scored.
+type ScoredTable struct {
+	File       string   `json:"file"` // relative to the dataset
+	Instrument string   `json:"instrument"`
+	Title      string   `json:"title"`
+	Matched    string   `json:"matched"` // by what the instrument was known
+	Visits     string   `json:"visits"`  // column of the visits within a session; "" if there is none
+	Rows       int      `json:"rows"`
+	Scored     int      `json:"scored"`   // rows with the instrument's main score
+	Prorated   int      `json:"prorated"` // rows with a score that was completed
+	Missing    string   `json:"missing"`  // rule for missing items
+	Sources    []string `json:"sources"`
+}
+
 // A ScoreCourse is one clinical score over the visits of each treatment.
 type ScoreCourse struct {
 	Instrument string       `json:"instrument"`

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"phasl/diag"
 )
 
 // maxDraws bounds the draws of a resampling test: a p-value needs no more, and
@@ -90,4 +92,61 @@ func (a *AssociationPlan) sameAs(o *AssociationPlan) bool {
 	same := slices.Equal(x.Adjust, y.Adjust)
 	x.Name, y.Name, x.Adjust, y.Adjust = "", "", nil, nil
 	return same && fmt.Sprint(x) == fmt.Sprint(y)
+}
+
+// PublishedAssociations are those of the trial that phasl was made for
+// (doi:10.1176/appi.ajp.20250903): relative CBF of the pregenual cingulate
+// during the infusion, given its baseline, with delusional thinking and
+// perceptual distortion; and CBF of the subgenual cingulate at baseline, given
+// global CBF, with the fall of depression to the day after.
+func PublishedAssociations() []AssociationPlan {
+	psychotomimetic := defaultAssociation()
+	psychotomimetic.Region, psychotomimetic.Measure, psychotomimetic.Phase = "pgACC", Relative, "infusion"
+	psychotomimetic.Adjust, psychotomimetic.Instrument, psychotomimetic.Visit = []string{AdjustBaseline}, "psi", "infusion"
+	response := defaultAssociation()
+	response.Region, response.Adjust, response.Visit = "sgACC", []string{AdjustGlobal}, "day1"
+	response.Change, response.ChangeFrom, response.Improve = "percent", "baseline", true
+
+	delusional, perceptual, madrs, qids := psychotomimetic, psychotomimetic, response, response
+	delusional.Score, perceptual.Score = "delusional", "perceptual"
+	madrs.Instrument, qids.Instrument = "madrs", "qids"
+	return []AssociationPlan{delusional, perceptual, madrs, qids}
+}
+
+// suggestAssociations returns the published associations for which regions,
+// phases and scores are there, with the visits as the table has them. A score
+// whose table has a single visit needs no name for it. regions is nil if they
+// are not known yet.
+func suggestAssociations(tr *Trial, regions []string, scores []Rating) []AssociationPlan {
+	var l diag.List
+	book := newRatingBook(scores, &l)
+	var out []AssociationPlan
+	for _, a := range PublishedAssociations() {
+		in := fold(a.Instrument)
+		visits := book.visits[in]
+		spelt := func(visit string) (string, bool) {
+			i := slices.IndexFunc(visits, func(v string) bool { return fold(v) == fold(visit) })
+			if i < 0 {
+				return "", false
+			}
+			return visits[i], true
+		}
+		ok := (regions == nil || slices.Contains(regions, a.Region)) && slices.Contains(book.scores[in], a.Score) &&
+			(a.Phase == "" || tr != nil && slices.Contains(tr.Phases, a.Phase))
+		if visit, there := spelt(a.Visit); there {
+			a.Visit = visit
+		} else if len(visits) == 1 && a.Change == "" {
+			a.Visit = ""
+		} else {
+			ok = false
+		}
+		if a.ChangeFrom != "" {
+			from, there := spelt(a.ChangeFrom)
+			a.ChangeFrom, ok = from, ok && there
+		}
+		if ok {
+			out = append(out, a)
+		}
+	}
+	return out
 }

@@ -205,7 +205,7 @@ func TestTemplateIsThePlanOfTheDataset(t *testing.T) {
 	if l.Err() != nil {
 		t.Fatal(l)
 	}
-	text := crossover.PlanTemplate(tr, []string{"insula", "pgACC", "sgACC"})
+	text := crossover.PlanTemplate(tr, []string{"insula", "pgACC", "sgACC"}, nil)
 	got, pl := crossover.ParsePlan("plan.toml", text)
 	if len(pl) > 0 {
 		t.Fatalf("%v\n%s", pl, text)
@@ -217,7 +217,7 @@ func TestTemplateIsThePlanOfTheDataset(t *testing.T) {
 	if !same(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	for _, text := range [][]byte{crossover.PlanTemplate(nil, nil), crossover.PlanTemplate(&crossover.Trial{}, nil)} {
+	for _, text := range [][]byte{crossover.PlanTemplate(nil, nil, nil), crossover.PlanTemplate(&crossover.Trial{}, nil, nil)} {
 		got, l := crossover.ParsePlan("plan.toml", text)
 		if len(l) > 0 || !same(got, crossover.DefaultPlan()) {
 			t.Errorf("the template of nothing is not the default plan: %v\n%s", l, text)
@@ -234,7 +234,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	}
 	table := ""
 	keys := 0
-	for _, line := range strings.Split(string(crossover.PlanTemplate(nil, nil)), "\n") {
+	for _, line := range strings.Split(string(crossover.PlanTemplate(nil, nil, nil)), "\n") {
 		if name, ok := strings.CutPrefix(line, "["); ok {
 			table = strings.TrimSuffix(name, "]")
 		}
@@ -300,7 +300,7 @@ func TestSHA256(t *testing.T) {
 		t.Errorf("SHA256 %s, want %s", got, want)
 	}
 	d := crossover.DefaultPlan()
-	q, _ := crossover.ParsePlan("p", crossover.PlanTemplate(nil, nil))
+	q, _ := crossover.ParsePlan("p", crossover.PlanTemplate(nil, nil, nil))
 	if d.SHA256() != q.SHA256() {
 		t.Error("the default plan and its template differ in SHA-256")
 	}
@@ -312,7 +312,7 @@ func TestSHA256(t *testing.T) {
 
 func FuzzParsePlan(f *testing.F) {
 	f.Add([]byte(crossovertest.Plan))
-	f.Add(crossover.PlanTemplate(nil, nil))
+	f.Add(crossover.PlanTemplate(nil, nil, nil))
 	for _, c := range crossovertest.Broken() {
 		if len(c.Plan) < 10000 {
 			f.Add([]byte(c.Plan))

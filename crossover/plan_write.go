@@ -12,13 +12,14 @@ import (
 // PlanTemplate returns a plan of what the dataset holds, every key present
 // with a line that says what it does. Reading it gives the plan of the
 // dataset: the treatments, reference and phases of the trial, the primary
-// regions among regions, and else the defaults. tr and regions may be nil.
-func PlanTemplate(tr *Trial, regions []string) []byte {
-	return writePlan(datasetPlan(tr, regions), datasetNotes(tr, regions))
+// regions among regions, those of [PublishedAssociations] that regions, phases
+// and scores allow, and else the defaults. tr, regions and scores may be nil.
+func PlanTemplate(tr *Trial, regions []string, scores []Rating) []byte {
+	return writePlan(datasetPlan(tr, regions, scores), datasetNotes(tr, regions))
 }
 
 // datasetPlan is the plan that [PlanTemplate] writes.
-func datasetPlan(tr *Trial, regions []string) *Plan {
+func datasetPlan(tr *Trial, regions []string, scores []Rating) *Plan {
 	p := DefaultPlan()
 	if tr != nil {
 		if len(tr.Treatments) > 1 {
@@ -34,6 +35,7 @@ func datasetPlan(tr *Trial, regions []string) *Plan {
 			p.Regions.Primary = append(p.Regions.Primary, name)
 		}
 	}
+	p.Association = suggestAssociations(tr, regions, scores)
 	return p
 }
 

@@ -33,10 +33,11 @@ type Results struct {
 	Models         []RegionFit `json:"models"` // by measure, then primary regions first
 	Families       []Family    `json:"families"`
 
-	// What [Associate] and [Courses] made of clinical scores; nil if there are
-	// none, or the plan names no association.
-	Associations *Associations `json:"associations"`
+	// Clinical scores: tables that were scored, what [Courses] and [Associate]
+	// made of them. Associations is nil if the plan names none.
+	Scored       []ScoredTable `json:"scored"`
 	Scores       []ScoreCourse `json:"scores"`
+	Associations *Associations `json:"associations"`
 
 	Problems   diag.List `json:"problems"`
 	Deviations []string  `json:"deviations"` // where the analysis departs from the plan, or the plan did not foresee it

@@ -18,13 +18,16 @@ import (
 
 // groupFlags steer the group level.
 type groupFlags struct {
-	Plan        string `type:"existingfile" placeholder:"FILE" group:"Group level" help:"Statistical analysis plan (TOML); without it the default plan is followed. See 'phasl plan'."`
-	Derivatives string `type:"existingdir" placeholder:"DIR" group:"Group level" help:"Folder of participant-level results, phasl's or another program's (default OUT_DIR)."`
+	Plan        string   `type:"existingfile" placeholder:"FILE" group:"Group level" help:"Statistical analysis plan (TOML); without it the default plan is followed. See 'phasl plan'."`
+	Instrument  []string `type:"existingfile" placeholder:"FILE" sep:"none" group:"Group level" help:"Questionnaire of your own (docs/formats/instrument.md), for tables in phenotype/ (repeatable)."`
+	Derivatives string   `type:"existingdir" placeholder:"DIR" group:"Group level" help:"Folder of participant-level results, phasl's or another program's (default OUT_DIR)."`
 }
 
 // checkLevel refuses flags of the other level.
 func (c *runCmd) checkLevel() error {
 	switch {
+	case c.Level == "participant" && len(c.Instrument) > 0:
+		return errors.New("--instrument is for the group level: use group or all")
 	case c.Level == "participant" && c.Plan != "":
 		return errors.New("--plan is for the group level: use group or all")
 	case c.Level != "group" && c.Derivatives != "":
@@ -40,7 +43,7 @@ func (c *runCmd) group(ctx context.Context, s streams) (*pipeline.GroupResult, e
 	prog := newProgress(s.err)
 	defer prog.end()
 	return pipeline.RunGroup(ctx, pipeline.GroupConfig{
-		BIDSDir: c.BIDSDir, OutDir: c.OutDir, Derivatives: c.Derivatives, Plan: c.Plan,
+		BIDSDir: c.BIDSDir, OutDir: c.OutDir, Derivatives: c.Derivatives, Plan: c.Plan, Instruments: c.Instrument,
 		Participants: trimAll(c.ParticipantLabel, "sub-"), Standard: c.standard(), Workers: c.Workers, Version: Version(),
 		Progress: prog.show, Warn: func(l diag.List) { prog.end(); printProblems(s.err, l) },
 	})
@@ -111,6 +114,12 @@ func summariseGroup(w io.Writer, res *pipeline.GroupResult) {
 		}
 	}
 	flush()
+	if a := res.Associations; a != nil && len(a.List) > 0 {
+		fmt.Fprintln(w, "\nPerfusion and symptoms")
+		for i := range a.List {
+			fmt.Fprintf(w, "  %s\n", a.List[i].Sentence)
+		}
+	}
 	for _, d := range res.Deviations {
 		fmt.Fprintf(w, "\nNote: %s", d)
 	}

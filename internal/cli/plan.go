@@ -42,10 +42,11 @@ type resultFlags struct {
 	Labels      string   `type:"existingfile" placeholder:"FILE" help:"Label table of the atlas (_dseg.tsv); found beside it if named so."`
 	Space       string   `placeholder:"NAME" help:"Space of the CBF maps to read, if there are several."`
 	Region      []string `placeholder:"NAME=A+B" sep:"none" help:"Join atlas labels to a region (repeatable)."`
+	Instrument  []string `type:"existingfile" placeholder:"FILE" sep:"none" help:"Questionnaire of your own (docs/formats/instrument.md), for tables in phenotype/ (repeatable)."`
 }
 
 func (f resultFlags) results() pipeline.PlanResults {
-	return pipeline.PlanResults{Derivatives: f.Derivatives, Standard: pipeline.Standard{Atlas: f.Atlas, Labels: f.Labels, Space: f.Space, Regions: f.Region, MinCoverage: 0.5}}
+	return pipeline.PlanResults{Derivatives: f.Derivatives, Instruments: f.Instrument, Standard: pipeline.Standard{Atlas: f.Atlas, Labels: f.Labels, Space: f.Space, Regions: f.Region, MinCoverage: 0.5}}
 }
 
 // String repeats the flags, for the command that comes next.
@@ -55,6 +56,9 @@ func (f resultFlags) String() string {
 		if x[1] != "" {
 			out += " --" + x[0] + " " + x[1]
 		}
+	}
+	for _, i := range f.Instrument {
+		out += " --instrument " + i
 	}
 	for _, r := range f.Region {
 		out += " --region '" + r + "'"

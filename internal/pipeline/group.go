@@ -21,6 +21,7 @@ type GroupConfig struct {
 	BIDSDir, OutDir string
 	Derivatives     string   // folder of the participant-level results; "": OutDir
 	Plan            string   // file of the analysis plan; "": the default plan
+	Instruments     []string // files of instruments beside those that come with phasl
 	Participants    []string // labels without "sub-"; none: all
 	Standard                 // Template for pictures; Atlas, Labels, Regions and MinCoverage for maps of another program
 	Workers         int      // 0: one per CPU; never changes the result
@@ -61,7 +62,7 @@ type GroupSource struct {
 
 // A GroupInput is a file that numbers came from.
 type GroupInput struct {
-	Of     string `json:"of"`   // "plan", "dataset", "results", "atlas" or "template"
+	Of     string `json:"of"`   // "plan", "dataset", "results", "atlas", "instrument" or "template"
 	File   string `json:"file"` // relative to the dataset or the results; else its name alone
 	SHA256 string `json:"sha256"`
 }
@@ -78,16 +79,18 @@ const (
 
 // A group carries one analysis through its steps.
 type group struct {
-	c     *GroupConfig
-	ctx   context.Context
-	plan  *crossover.Plan
-	ds    *bids.Dataset
-	known []crossover.Acquired // scans that the dataset knows
-	src   *source
-	trial *crossover.Trial
-	res   *crossover.Results
-	maps  *groupMaps // nil: none were made
-	l     diag.List
+	c      *GroupConfig
+	ctx    context.Context
+	plan   *crossover.Plan
+	ds     *bids.Dataset
+	opened diag.List            // what was found when the dataset was opened
+	known  []crossover.Acquired // scans that the dataset knows
+	src    *source
+	trial  *crossover.Trial
+	res    *crossover.Results
+	maps   *groupMaps  // nil: none were made
+	scored []phenotype // questionnaires
+	l      diag.List
 
 	derived map[scanKey]*derived
 	started time.Time // what killed writers left before is swept away
@@ -159,7 +162,7 @@ func (g *group) read() error {
 		g.fault(l...)
 		return g.l
 	}
-	g.ds = ds
+	g.ds, g.opened = ds, l
 	if err := apart(c.BIDSDir, c.OutDir); err != nil {
 		return err
 	}
@@ -357,6 +360,10 @@ func (g *group) analyse() error {
 	}
 	g.res = res
 	g.fault(res.Problems...)
+	g.associate(values)
+	if g.l.Err() != nil {
+		return g.l.Err()
+	}
 	// Results do not hold where the plan lay on this machine.
 	res.Plan.File = filepath.Base(g.c.Plan)
 	if g.c.Plan == "" {
@@ -398,6 +405,9 @@ func (g *group) inputs() ([]GroupInput, error) {
 	for _, r := range g.ds.ScanRows() {
 		tables[r.Table] = true
 	}
+	for _, p := range g.scored {
+		tables[p.File] = true
+	}
 	for _, name := range sortedKeys(tables) {
 		if err := add("dataset", g.ds.Abs(name), name); err != nil {
 			return nil, err
@@ -422,6 +432,9 @@ func (g *group) inputs() ([]GroupInput, error) {
 		beside = append(beside, [2]string{"atlas", g.c.Atlas}, [2]string{"atlas", g.c.Labels})
 	}
 	beside = append(beside, [2]string{"template", g.c.Template})
+	for _, f := range g.c.Instruments {
+		beside = append(beside, [2]string{"instrument", f})
+	}
 	for _, f := range beside {
 		if f[1] != "" {
 			if err := add(f[0], f[1], filepath.Base(f[1])); err != nil {

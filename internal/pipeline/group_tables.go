@@ -28,7 +28,8 @@ func col(name, description string) bids.Column {
 
 // tables returns every table of the analysis.
 func (g *group) tables() []groupTable {
-	return []groupTable{g.effectsTable(), g.meansTable(), g.anovaTable(), g.componentsTable(), g.attenuationTable(), g.dataTable(), g.designTable(), g.flowTable()}
+	out := []groupTable{g.effectsTable(), g.meansTable(), g.anovaTable(), g.componentsTable(), g.attenuationTable(), g.dataTable(), g.designTable(), g.flowTable()}
+	return append(out, g.scoreTables()...)
 }
 
 func (g *group) effectsTable() groupTable {

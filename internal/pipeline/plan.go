@@ -42,18 +42,26 @@ func readPlan(path string) (*crossover.Plan, diag.List) {
 // PlanResults are the participant-level results a plan is written for or
 // checked with.
 type PlanResults struct {
-	Derivatives string // their folder; "": the dataset alone
-	Standard           // Atlas, Labels, Space and Regions, for maps of another program
+	Derivatives string   // their folder; "": the dataset alone
+	Instruments []string // files of instruments beside those that come with phasl
+	Standard             // Atlas, Labels, Space and Regions, for maps of another program
+}
+
+// planData is what a dataset has that a plan may be about.
+type planData struct {
+	trial   *crossover.Trial // nil only if dataset or results cannot be opened
+	regions []string         // of the participant-level results, if there are any
+	scores  []crossover.Rating
+	scored  []string // sentences: what each table of phenotype/ was taken for
 }
 
 // planTrial opens the dataset and finds the place of every scan under the
-// plan. The scans are those of the dataset and of the participant-level
-// results, if there are any, whose regions it returns. The trial is nil only
-// if dataset or results cannot be opened.
-func planTrial(p *crossover.Plan, bidsDir string, from PlanResults) (*crossover.Trial, []string, diag.List) {
+// plan, and what clinical scores there are. The scans are those of the dataset
+// and of the participant-level results, if there are any.
+func planTrial(p *crossover.Plan, bidsDir string, from PlanResults) (planData, diag.List) {
 	ds, opened := bids.Open(bidsDir)
 	if ds == nil {
-		return nil, nil, opened
+		return planData{}, opened
 	}
 	l := tableFaults(opened)
 	var acquired []crossover.Acquired // nil: the images of the dataset
@@ -68,7 +76,7 @@ func planTrial(p *crossover.Plan, bidsDir string, from PlanResults) (*crossover.
 			} else if err != nil {
 				l.Add(&diag.Problem{File: from.Derivatives, Found: err.Error(), Fix: "check the folder", Err: err})
 			}
-			return nil, nil, l
+			return planData{}, l
 		}
 		acquired, regions = src.join(acquiredScans(ds, &l)), src.regions
 	case len(ds.ASLScans()) == 0:
@@ -89,8 +97,14 @@ func planTrial(p *crossover.Plan, bidsDir string, from PlanResults) (*crossover.
 	if len(tr.Scans) == 0 && from.Derivatives == "" {
 		l.Warnf(bidsDir, "", "give the participant-level results with --derivatives", "scans that only results know are not seen")
 	}
+	out := planData{trial: tr, regions: regions}
+	known, il := readInstruments(from.Instruments)
+	l.Add(il...)
+	tables, said, sl := scorePhenotype(ds, opened, p, known)
+	l.Add(sl...)
+	out.scores, out.scored = ratings(tables, p), said
 	l.Sort()
-	return tr, regions, l
+	return out, l
 }
 
 // A PlanDraft is a plan written from what a dataset holds.
@@ -105,11 +119,11 @@ type PlanDraft struct {
 // is for what cannot be read; faults of the tables are in the draft, which
 // leaves to the user what they do not tell.
 func DraftPlan(bidsDir string, from PlanResults) (*PlanDraft, error) {
-	tr, regions, l := planTrial(crossover.DefaultPlan(), bidsDir, from)
-	if tr == nil {
+	d, l := planTrial(crossover.DefaultPlan(), bidsDir, from)
+	if d.trial == nil {
 		return nil, l
 	}
-	return &PlanDraft{Text: crossover.PlanTemplate(tr, regions), Trial: tr, Problems: l}, nil
+	return &PlanDraft{Text: crossover.PlanTemplate(d.trial, d.regions, d.scores), Trial: d.trial, Problems: l}, nil
 }
 
 // WritePlan writes a plan to path, which must not exist unless force is set.
@@ -158,16 +172,15 @@ func CheckPlan(planFile, bidsDir string, from PlanResults) (*PlanCheck, error) {
 	out := &PlanCheck{Dataset: bidsDir, Problems: l}
 	var tr *crossover.Trial
 	if bidsDir != "" {
-		var tl diag.List
-		var regions []string
-		tr, regions, tl = planTrial(p, bidsDir, from)
-		if tr == nil {
+		d, tl := planTrial(p, bidsDir, from)
+		if tr = d.trial; tr == nil {
 			return nil, tl
 		}
-		checkRegions(p, regions, &tl)
+		checkRegions(p, d.regions, &tl)
+		tl.Add(crossover.CheckAssociations(p, tr, d.regions, d.scores)...)
 		out.Problems = append(out.Problems, tl...)
 		out.Trial = &PlanCheckTrial{Treatments: orEmpty(tr.Treatments), Phases: orEmpty(tr.Phases), Sequences: orEmpty(tr.Sequences),
-			Design: tr.Design(), Flow: tr.Flow(), Inferred: orEmpty(tr.Inferred)}
+			Design: tr.Design(), Flow: tr.Flow(), Inferred: append(orEmpty(tr.Inferred), d.scored...)}
 	}
 	if out.Problems == nil {
 		out.Problems = diag.List{}
