@@ -99,9 +99,9 @@ func (s *Associations) sentence(a *Association) string {
 			continue
 		}
 		out += fmt.Sprintf("; under %s %s was %s (n = %d)", d.Treatment, name, figureR(other.R), other.N)
-		claim := "the two do not differ by what these people can show"
+		claim := "the two were not shown to differ"
 		if s.Shown(d.PAdjusted) {
-			claim = "the two differ"
+			claim = "the two differed"
 		}
 		out += fmt.Sprintf(". In the %d people with both, %s (difference %s, %s)", d.N, claim, figureR(d.Delta), s.evidence(d.Low, d.High, d.PPermutation, d.P, d.PAdjusted))
 		if d.Moderation.Failed == "" && !math.IsNaN(float64(d.Moderation.P)) {

@@ -144,6 +144,9 @@ func (g *group) associate(values []crossover.Value) {
 	g.fault(l...)
 	tables, said, l := scorePhenotype(g.ds, g.opened, g.plan, known)
 	g.fault(l...)
+	if l.Err() != nil {
+		return // what rests on these tables would only repeat it
+	}
 	g.scored = tables
 	g.res.Inferred = append(g.res.Inferred, said...)
 	for _, t := range tables {
