@@ -24,7 +24,7 @@ type Associations struct {
 	Bootstrap    int           `json:"bootstrap"`
 	Multiplicity string        `json:"multiplicity"`
 	Level        float64       `json:"level"` // of intervals; claims are judged at 1 − level
-	List         []Association `json:"list"` // as the plan has them
+	List         []Association `json:"list"`  // as the plan has them
 }
 
 // An Association is the correlation over people of a regional measure with a
