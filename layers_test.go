@@ -19,7 +19,7 @@ const layers = `
 diag internal/atomicfile internal/inflate internal/par
 voxel
 nifti bids
-register tissue asl atlas lmm scales corr
+register tissue asl atlas lmm scales corr nullmap
 crossover
 phantom report
 internal/pipeline
