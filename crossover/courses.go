@@ -133,7 +133,7 @@ func (c *ScoreCourse) cell(treatment, visit string, level float64) ScoreCell {
 		ss += (v - m) * (v - m)
 	}
 	sd := math.Sqrt(ss / float64(out.N-1))
-	half := lmm.TQuantile((1+level)/2, float64(out.N-1)) * sd / math.Sqrt(float64(out.N))
+	half := lmm.TQuantile(1-level, float64(out.N-1)) * sd / math.Sqrt(float64(out.N))
 	out.SD, out.Low, out.High = Number(sd), Number(m-half), Number(m+half)
 	return out
 }
