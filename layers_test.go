@@ -17,7 +17,7 @@ import (
 // build pass. docs/architecture.md shows the same picture.
 const layers = `
 diag internal/atomicfile internal/inflate internal/par
-voxel
+voxel internal/keyfile
 nifti bids
 register tissue asl atlas lmm scales corr nullmap
 crossover

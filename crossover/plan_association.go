@@ -19,11 +19,6 @@ func (r *planReader) checkAssociations(p *Plan) {
 	for i := range p.Association {
 		a := &p.Association[i]
 		key := func(name string) string { return fmt.Sprintf("%s[%d].%s", associationArray, i, name) }
-		for _, name := range names(associationKeys) {
-			if r.lines[key(name)] == 0 {
-				r.borrowLine(key(name), associationArray, i)
-			}
-		}
 		r.name(key("name"), a.Name, true)
 		r.name(key("region"), a.Region, false)
 		r.name(key("instrument"), a.Instrument, false)
@@ -36,42 +31,42 @@ func (r *planReader) checkAssociations(p *Plan) {
 		r.choice(key("side"), a.Side, sideWords)
 		r.choice(key("change"), a.Change, changeWords)
 		if a.Measure == GlobalAdjusted {
-			r.fault(key("measure"), `write measure = "absolute" and adjust = ["global"]`, "%q is a model, not a value that can be correlated", a.Measure)
+			r.Fault(key("measure"), `write measure = "absolute" and adjust = ["global"]`, "%q is a model, not a value that can be correlated", a.Measure)
 		} else {
 			r.choice(key("measure"), string(a.Measure), []string{string(Absolute), string(Relative)})
 		}
 		if a.Measure == Relative && slices.Contains(a.Adjust, AdjustGlobal) {
-			r.fault(key("adjust"), `take "global" out, or write measure = "absolute"`, "relative CBF is divided by global CBF already")
+			r.Fault(key("adjust"), `take "global" out, or write measure = "absolute"`, "relative CBF is divided by global CBF already")
 		}
 		if slices.Contains(a.Adjust, AdjustBaseline) && a.Phase == "" {
-			r.fault(key("adjust"), `name a later phase, such as phase = "infusion"`, "the first phase cannot be adjusted for itself")
+			r.Fault(key("adjust"), `name a later phase, such as phase = "infusion"`, "the first phase cannot be adjusted for itself")
 		}
 		if p.Trial.Phases != nil {
 			if a.Phase != "" && a.Phase != PhaseChange && !slices.Contains(p.Trial.Phases, a.Phase) {
-				r.fault(key("phase"), "write one of "+strings.Join(append(slices.Clone(p.Trial.Phases), PhaseChange), ", "), "%q is not a phase of the plan", clip(a.Phase))
+				r.Fault(key("phase"), "write one of "+strings.Join(append(slices.Clone(p.Trial.Phases), PhaseChange), ", "), "%q is not a phase of the plan", clip(a.Phase))
 			}
 			if len(p.Trial.Phases) > 0 && a.Phase == p.Trial.Phases[0] && slices.Contains(a.Adjust, AdjustBaseline) {
-				r.fault(key("adjust"), "name a later phase, or take \"baseline\" out", "the first phase cannot be adjusted for itself")
+				r.Fault(key("adjust"), "name a later phase, or take \"baseline\" out", "the first phase cannot be adjusted for itself")
 			}
 		}
 		if p.Trial.Treatments != nil && a.Within != "" && !slices.Contains(p.Trial.Treatments, a.Within) {
-			r.fault(key("within"), "write one of "+strings.Join(p.Trial.Treatments, ", "), "%q is not a treatment of the plan", clip(a.Within))
+			r.Fault(key("within"), "write one of "+strings.Join(p.Trial.Treatments, ", "), "%q is not a treatment of the plan", clip(a.Within))
 		}
 		needs := a.Change != "" || slices.Contains(a.Adjust, AdjustScore)
 		switch {
 		case needs && a.ChangeFrom == "":
-			r.fault(key("change_from"), "name the visit that the change is from, such as change_from = \"baseline\"", "a change, or the score as a covariate, needs a second visit")
+			r.Fault(key("change_from"), "name the visit that the change is from, such as change_from = \"baseline\"", "a change, or the score as a covariate, needs a second visit")
 		case needs && a.ChangeFrom == a.Visit:
-			r.fault(key("change_from"), "name two visits", "the change is from %q to itself", clip(a.Visit))
+			r.Fault(key("change_from"), "name two visits", "the change is from %q to itself", clip(a.Visit))
 		case !needs && a.ChangeFrom != "":
-			r.fault(key("change_from"), "write change = \"percent\" or \"absolute\", or remove the key", "nothing uses the visit %q", clip(a.ChangeFrom))
+			r.Fault(key("change_from"), "write change = \"percent\" or \"absolute\", or remove the key", "nothing uses the visit %q", clip(a.ChangeFrom))
 		case a.Improve && a.Change == "":
-			r.fault(key("improve"), "write change = \"percent\" or \"absolute\", or improve = false", "only the sign of a change can be turned")
+			r.Fault(key("improve"), "write change = \"percent\" or \"absolute\", or improve = false", "only the sign of a change can be turned")
 		}
 		if slices.ContainsFunc(p.Association[:i], func(o AssociationPlan) bool { return a.sameAs(&o) }) {
-			r.fault(key("region"), "keep one", "the same association stands twice")
+			r.Fault(key("region"), "keep one", "the same association stands twice")
 		} else if a.Name != "" && slices.ContainsFunc(p.Association[:i], func(o AssociationPlan) bool { return o.Name == a.Name }) {
-			r.fault(key("name"), "give each association a name of its own", "the name %q stands twice", clip(a.Name))
+			r.Fault(key("name"), "give each association a name of its own", "the name %q stands twice", clip(a.Name))
 		}
 	}
 }
@@ -80,9 +75,9 @@ func (r *planReader) checkAssociations(p *Plan) {
 func (r *planReader) draws(key string, n uint64) {
 	switch {
 	case n > maxDraws:
-		r.fault(key, "write 10000, or at most 1000000", "%d draws take long and add nothing", n)
+		r.Fault(key, "write 10000, or at most 1000000", "%d draws take long and add nothing", n)
 	case n > 0 && n < 100:
-		r.fault(key, "write 10000, or 0 for none", "%d draws are too few for a p-value or an interval", n)
+		r.Fault(key, "write 10000, or 0 for none", "%d draws are too few for a p-value or an interval", n)
 	}
 }
 

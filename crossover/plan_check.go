@@ -44,7 +44,7 @@ func (r *planReader) check(p *Plan) {
 	r.nameList("regions.primary", "region", p.Regions.Primary)
 	r.name("regions.global", p.Regions.Global, false)
 	if slices.Contains(p.Regions.Primary, p.Regions.Global) {
-		r.fault("regions.primary", "take it out of primary: relative and global-adjusted CBF of it mean nothing", "%q is also regions.global", p.Regions.Global)
+		r.Fault("regions.primary", "take it out of primary: relative and global-adjusted CBF of it mean nothing", "%q is also regions.global", p.Regions.Global)
 	}
 	r.checkModel(&p.Model)
 	r.checkContrasts(p.Contrasts)
@@ -62,11 +62,11 @@ func (r *planReader) check(p *Plan) {
 // text checks that a text can be printed, and reports whether it can.
 func (r *planReader) text(key, s string, most int) bool {
 	if n := len([]rune(s)); n > most {
-		r.fault(key, fmt.Sprintf("use at most %d letters", most), "%d letters", n)
+		r.Fault(key, fmt.Sprintf("use at most %d letters", most), "%d letters", n)
 		return false
 	}
 	if strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) {
-		r.fault(key, "use plain letters on one line", "%q holds a sign that cannot be printed, such as a tab or a line end", clip(s))
+		r.Fault(key, "use plain letters on one line", "%q holds a sign that cannot be printed, such as a tab or a line end", clip(s))
 		return false
 	}
 	return true
@@ -78,10 +78,10 @@ func (r *planReader) name(key, s string, mayBeEmpty bool) bool {
 	case s == "" && mayBeEmpty:
 		return true
 	case strings.TrimSpace(s) == "":
-		r.fault(key, "write a name, or remove the key", "the name is empty")
+		r.Fault(key, "write a name, or remove the key", "the name is empty")
 		return false
 	case strings.TrimSpace(s) != s:
-		r.fault(key, "write "+strconv.Quote(clip(strings.TrimSpace(s))), "%q has blanks around it", clip(s))
+		r.Fault(key, "write "+strconv.Quote(clip(strings.TrimSpace(s))), "%q has blanks around it", clip(s))
 		return false
 	}
 	return r.text(key, s, maxName)
@@ -94,9 +94,9 @@ func (r *planReader) nameList(key, what string, list []string) {
 			continue
 		}
 		if slices.Contains(list[:i], s) {
-			r.fault(key, "name it once", "the %s %q stands twice", what, s)
+			r.Fault(key, "name it once", "the %s %q stands twice", what, s)
 		} else if j := slices.IndexFunc(list[:i], func(o string) bool { return fold(o) == fold(s) }); j >= 0 {
-			r.fault(key, "spell it one way", "%q and %q differ only by case or blanks", list[j], s)
+			r.Fault(key, "spell it one way", "%q and %q differ only by case or blanks", list[j], s)
 		}
 	}
 }
@@ -113,17 +113,17 @@ func (r *planReader) choice(key, word string, words []string) {
 	if near, ok := diag.Nearest(word, words); ok {
 		fix = "write " + near
 	}
-	r.fault(key, fix, "%q is not one of %s", clip(word), strings.Join(words, ", "))
+	r.Fault(key, fix, "%q is not one of %s", clip(word), strings.Join(words, ", "))
 }
 
 func (r *planReader) checkMeasures(list []Measure) {
 	if len(list) == 0 {
-		r.fault("measures", "write at least one of "+strings.Join(measureWords, ", "), "the list is empty: nothing would be analysed")
+		r.Fault("measures", "write at least one of "+strings.Join(measureWords, ", "), "the list is empty: nothing would be analysed")
 	}
 	for i, m := range list {
 		r.choice("measures", string(m), measureWords)
 		if slices.Contains(list[:i], m) {
-			r.fault("measures", "name it once", "%q stands twice", clip(string(m)))
+			r.Fault("measures", "name it once", "%q stands twice", clip(string(m)))
 		}
 	}
 }
@@ -134,7 +134,7 @@ func (r *planReader) checkPrimaryMeasure(p *Plan) {
 	if slices.Contains(p.Measures, p.PrimaryMeasure) || len(p.Measures) == 0 {
 		return
 	}
-	if r.lines["primary_measure"] == 0 && p.PrimaryMeasure == Absolute {
+	if !r.Has("primary_measure") && p.PrimaryMeasure == Absolute {
 		p.PrimaryMeasure = p.Measures[0]
 		return
 	}
@@ -153,11 +153,11 @@ func (r *planReader) checkTrial(t *TrialPlan) {
 	for _, l := range lists {
 		r.nameList(l.key, l.what, l.list)
 		if len(l.list) == 1 {
-			r.fault(l.key, "name at least two, or none to take them from the tables", "only one %s: %q", l.what, clip(l.list[0]))
+			r.Fault(l.key, "name at least two, or none to take them from the tables", "only one %s: %q", l.what, clip(l.list[0]))
 		}
 		for _, s := range l.list {
 			if strings.ContainsAny(s, ":*`") {
-				r.fault(l.key, "use letters, digits and blanks", "%q holds a sign that formulas and names of contrasts use", clip(s))
+				r.Fault(l.key, "use letters, digits and blanks", "%q holds a sign that formulas and names of contrasts use", clip(s))
 			}
 		}
 	}
@@ -167,7 +167,7 @@ func (r *planReader) checkTrial(t *TrialPlan) {
 		if near, ok := diag.Nearest(t.Reference, t.Treatments); ok {
 			fix = "write " + near
 		}
-		r.fault("trial.reference", fix, "%q is not among the treatments", clip(t.Reference))
+		r.Fault("trial.reference", fix, "%q is not among the treatments", clip(t.Reference))
 	}
 	r.name("trial.challenge", t.Challenge, true)
 	columns := []struct{ key, name string }{
@@ -180,7 +180,7 @@ func (r *planReader) checkTrial(t *TrialPlan) {
 		}
 		for _, o := range columns[:i] {
 			if o.name == c.name {
-				r.fault(c.key, "name another column", "%q is also %s", c.name, strings.TrimPrefix(o.key, "trial."))
+				r.Fault(c.key, "name another column", "%q is also %s", c.name, strings.TrimPrefix(o.key, "trial."))
 			}
 		}
 	}
@@ -190,7 +190,7 @@ func (r *planReader) checkModel(m *ModelPlan) {
 	r.nameList("model.covariates", "covariate", m.Covariates)
 	for _, c := range m.Covariates {
 		if slices.Contains(modelVariables, c) {
-			r.fault("model.covariates", "remove it, or rename the column", "%q is a variable of the model itself", c)
+			r.Fault("model.covariates", "remove it, or rename the column", "%q is a variable of the model itself", c)
 		}
 	}
 	if !r.text("model.formula", m.Formula, maxFormula) {
@@ -199,26 +199,26 @@ func (r *planReader) checkModel(m *ModelPlan) {
 	f, err := lmm.ParseFormula(m.Formula)
 	if err != nil {
 		for _, p := range parseProblems(err) {
-			r.fault("model.formula", p.Fix, "%q: %s", clip(m.Formula), p.Found)
+			r.Fault("model.formula", p.Fix, "%q: %s", clip(m.Formula), p.Found)
 		}
 		return
 	}
 	left, _, _ := strings.Cut(m.Formula, "~")
 	if strings.TrimSpace(left) != "cbf" {
-		r.fault("model.formula", "write cbf ~ …; for the logarithm set log = true", "the response is %q, not cbf", clip(strings.TrimSpace(left)))
+		r.Fault("model.formula", "write cbf ~ …; for the logarithm set log = true", "the response is %q, not cbf", clip(strings.TrimSpace(left)))
 	}
 	vars := f.Variables()
 	for _, v := range []string{"treatment", "phase"} {
 		if !slices.Contains(vars, v) {
-			r.fault("model.formula", "add "+v+", as in "+DefaultFormula, "the formula does not name %s, which the contrasts are about", v)
+			r.Fault("model.formula", "add "+v+", as in "+DefaultFormula, "the formula does not name %s, which the contrasts are about", v)
 		}
 	}
 	if !f.HasRandom() {
-		r.fault("model.formula", "add (1|subject)", "the formula has no random effect: scans of one person would count as independent")
+		r.Fault("model.formula", "add (1|subject)", "the formula has no random effect: scans of one person would count as independent")
 	}
 	for _, c := range m.Covariates {
 		if slices.Contains(vars, c) {
-			r.fault("model.covariates", "name it in one place", "%q is in the formula as well", c)
+			r.Fault("model.covariates", "name it in one place", "%q is in the formula as well", c)
 		}
 	}
 }
@@ -255,37 +255,24 @@ func checkWeights(s string) string {
 func (r *planReader) checkContrasts(list []ContrastPlan) {
 	for i, c := range list {
 		key := func(name string) string { return fmt.Sprintf("%s[%d].%s", contrastArray, i, name) }
-		if r.lines[key("name")] == 0 {
-			r.borrowLine(key("name"), contrastArray, i)
-		}
-		if r.lines[key("weights")] == 0 {
-			r.borrowLine(key("weights"), contrastArray, i)
-		}
 		if r.name(key("name"), c.Name, false) {
 			if strings.Contains(c.Name, "=") {
-				r.fault(key("name"), "write the sum of coefficients in weights", "%q holds =", c.Name)
+				r.Fault(key("name"), "write the sum of coefficients in weights", "%q holds =", c.Name)
 			}
 			stem, _, _ := strings.Cut(c.Name, ":")
 			if slices.Contains(standardContrasts, stem) {
-				r.fault(key("name"), "choose another name", "%q is the name of a standard contrast", c.Name)
+				r.Fault(key("name"), "choose another name", "%q is the name of a standard contrast", c.Name)
 			}
 			if slices.ContainsFunc(list[:i], func(o ContrastPlan) bool { return o.Name == c.Name }) {
-				r.fault(key("name"), "give each contrast a name of its own", "the name %q stands twice", c.Name)
+				r.Fault(key("name"), "give each contrast a name of its own", "the name %q stands twice", c.Name)
 			}
 		}
 		if !r.text(key("weights"), c.Weights, maxFormula) {
 			continue
 		}
 		if why := checkWeights(c.Weights); why != "" {
-			r.fault(key("weights"), `write weights = "w1*coef1 + w2*coef2", such as "phaseinfusion + 0.5*treatmentnaltrexone:phaseinfusion"`, "%s", why)
+			r.Fault(key("weights"), `write weights = "w1*coef1 + w2*coef2", such as "phaseinfusion + 0.5*treatmentnaltrexone:phaseinfusion"`, "%s", why)
 		}
-	}
-}
-
-// borrowLine gives a key that is not there the line of its table.
-func (r *planReader) borrowLine(key, array string, i int) {
-	if n := r.lines[fmt.Sprintf("%s[%d]", array, i)]; n > 0 {
-		r.lines[key] = n
 	}
 }
 
@@ -296,59 +283,59 @@ func (r *planReader) checkNumbers(p *Plan) {
 		if l > 50 && l < 100 {
 			fix = "write " + strconv.FormatFloat(l/100, 'g', 6, 64)
 		}
-		r.fault("model.level", fix, "%g is not a level of confidence", l)
+		r.Fault("model.level", fix, "%g is not a level of confidence", l)
 	}
 	if a := p.Equivalence.Alpha; !(a > 0 && a < 0.5) {
 		fix := "write a share between 0 and 0.5, such as 0.05"
 		if a >= 1 && a < 50 {
 			fix = "write " + strconv.FormatFloat(a/100, 'g', 6, 64)
 		}
-		r.fault("equivalence.alpha", fix, "%g is not the level of a one-sided test", a)
+		r.Fault("equivalence.alpha", fix, "%g is not the level of a one-sided test", a)
 	}
 	switch m := p.Equivalence.Margin; {
 	case !(m > 0):
-		r.fault("equivalence.margin", "write a positive number, such as 50", "%g is not a margin: it must be larger than 0", m)
+		r.Fault("equivalence.margin", "write a positive number, such as 50", "%g is not a margin: it must be larger than 0", m)
 	case p.Equivalence.Unit == "effect" && m >= 100:
-		r.fault("equivalence.margin", "write a smaller one: 50 asks that half of the effect remains", "a margin of %g %% of the effect would call its complete loss none", m)
+		r.Fault("equivalence.margin", "write a smaller one: 50 asks that half of the effect remains", "a margin of %g %% of the effect would call its complete loss none", m)
 	case p.Equivalence.Unit == "effect" && m < 0.5:
-		r.fault("equivalence.margin", fmt.Sprintf("write percent, such as %g", 100*m), "a margin of %g %% is too small for any trial; it seems to be a share", m)
+		r.Fault("equivalence.margin", fmt.Sprintf("write percent, such as %g", 100*m), "a margin of %g %% is too small for any trial; it seems to be a share", m)
 	case p.Equivalence.Unit == "percent" && m >= 100:
-		r.fault("equivalence.margin", "write a smaller one, or unit = \"absolute\"", "a margin of %g %% would call any change none", m)
+		r.Fault("equivalence.margin", "write a smaller one, or unit = \"absolute\"", "a margin of %g %% would call any change none", m)
 	case p.Equivalence.Unit == "percent" && m < 0.5:
-		r.fault("equivalence.margin", fmt.Sprintf("write percent, such as %g", 100*m), "a margin of %g %% is too small for any trial; it seems to be a share", m)
+		r.Fault("equivalence.margin", fmt.Sprintf("write percent, such as %g", 100*m), "a margin of %g %% is too small for any trial; it seems to be a share", m)
 	}
 	if p.Equivalence.Unit == "absolute" {
 		const fix = "write unit = \"effect\""
 		if p.Model.Log {
-			r.fault("equivalence.unit", fix, "effects on log CBF are ratios: a margin in the measure's own unit has no meaning")
+			r.Fault("equivalence.unit", fix, "effects on log CBF are ratios: a margin in the measure's own unit has no meaning")
 		}
 		if slices.Contains(p.Measures, Relative) && len(p.Measures) > 1 {
-			r.fault("equivalence.unit", fix+", or analyse one of them", "one margin in the measure's own unit cannot serve relative CBF, which has no unit, and CBF in mL/100 g/min")
+			r.Fault("equivalence.unit", fix+", or analyse one of them", "one margin in the measure's own unit cannot serve relative CBF, which has no unit, and CBF in mL/100 g/min")
 		}
 	}
 	if s := p.Bayes.Scale; !(s > 0 && s <= 10) {
-		r.fault("bayes.scale", "write a number from 0.1 to 10; 0.707 is usual", "%g is not a scale of the prior", s)
+		r.Fault("bayes.scale", "write a number from 0.1 to 10; 0.707 is usual", "%g is not a scale of the prior", s)
 	}
 	if f := p.Maps.FWHM; !(f >= 0 && f <= 50) {
-		r.fault("maps.fwhm", "write millimetres, 0 for no smoothing", "%g mm is not a plausible smoothing", f)
+		r.Fault("maps.fwhm", "write millimetres, 0 for no smoothing", "%g mm is not a plausible smoothing", f)
 	}
 	q := p.Quality
 	if x := q.MaxFDMean; !math.IsNaN(x) && !(x > 0) {
-		r.fault("quality.max_fd_mean", "write millimetres, such as 0.5, or nan", "%g mm would leave every scan out", x)
+		r.Fault("quality.max_fd_mean", "write millimetres, such as 0.5, or nan", "%g mm would leave every scan out", x)
 	}
 	if x := q.MinQEI; !math.IsNaN(x) && !(x >= 0 && x < 1) {
-		r.fault("quality.min_qei", "write a number from 0 to 1, or nan", "%g is not a quality evaluation index", x)
+		r.Fault("quality.min_qei", "write a number from 0 to 1, or nan", "%g is not a quality evaluation index", x)
 	}
 	for _, lim := range []struct {
 		key string
 		x   float64
 	}{{"quality.min_gm_cbf", q.MinGMCBF}, {"quality.max_gm_cbf", q.MaxGMCBF}} {
 		if !math.IsNaN(lim.x) && !(lim.x >= 0 && lim.x <= 1000) {
-			r.fault(lim.key, "write mL/100 g/min, or nan", "%g mL/100 g/min is not a plausible CBF", lim.x)
+			r.Fault(lim.key, "write mL/100 g/min, or nan", "%g mL/100 g/min is not a plausible CBF", lim.x)
 		}
 	}
 	if q.MinGMCBF >= q.MaxGMCBF {
-		r.fault("quality.min_gm_cbf", "write a minimum below the maximum", "the minimum %g is not below max_gm_cbf = %g", q.MinGMCBF, q.MaxGMCBF)
+		r.Fault("quality.min_gm_cbf", "write a minimum below the maximum", "the minimum %g is not below max_gm_cbf = %g", q.MinGMCBF, q.MaxGMCBF)
 	}
 }
 
@@ -358,11 +345,6 @@ func (r *planReader) checkExclusions(p *Plan) {
 	for i := range p.Exclude {
 		e := &p.Exclude[i]
 		key := func(name string) string { return fmt.Sprintf("%s[%d].%s", excludeArray, i, name) }
-		for _, name := range names(excludeKeys) {
-			if r.lines[key(name)] == 0 {
-				r.borrowLine(key(name), excludeArray, i)
-			}
-		}
 		e.Subject = strings.TrimPrefix(e.Subject, "sub-")
 		e.Session = strings.TrimPrefix(e.Session, "ses-")
 		e.Run = strings.TrimPrefix(e.Run, "run-")
@@ -371,21 +353,21 @@ func (r *planReader) checkExclusions(p *Plan) {
 		r.name(key("run"), e.Run, true)
 		r.name(key("phase"), e.Phase, true)
 		if e.Phase != "" && p.Trial.Phases != nil && !slices.Contains(p.Trial.Phases, e.Phase) {
-			r.fault(key("phase"), "write one of "+strings.Join(p.Trial.Phases, ", "), "%q is not a phase of the plan", clip(e.Phase))
+			r.Fault(key("phase"), "write one of "+strings.Join(p.Trial.Phases, ", "), "%q is not a phase of the plan", clip(e.Phase))
 		}
 		if e.Subject == "" && e.Session == "" && e.Run == "" && e.Phase == "" {
-			r.fault(key("subject"), "name a subject, session, run or phase", "the exclusion names no scan: it would leave everything out")
+			r.Fault(key("subject"), "name a subject, session, run or phase", "the exclusion names no scan: it would leave everything out")
 		}
 		switch {
 		case strings.TrimSpace(e.Reason) == "":
-			r.fault(key("reason"), "say why; the report prints it", "an exclusion needs a reason")
+			r.Fault(key("reason"), "say why; the report prints it", "an exclusion needs a reason")
 		default:
 			r.text(key("reason"), e.Reason, maxTitle)
 		}
 		if slices.ContainsFunc(p.Exclude[:i], func(o Exclusion) bool {
 			return o.Subject == e.Subject && o.Session == e.Session && o.Run == e.Run && o.Phase == e.Phase
 		}) {
-			r.fault(key("subject"), "keep one", "the same scans are excluded twice")
+			r.Fault(key("subject"), "keep one", "the same scans are excluded twice")
 		}
 	}
 }
