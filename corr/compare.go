@@ -31,8 +31,9 @@ type Comparison struct {
 // Z and the interval are Steiger's and Zou's for correlations without a shared
 // variable ([NonOverlapping]; [Overlapping] if X or Y is the same in both), from the correlations among the four columns of
 // scores (residuals on the covariates of their own condition, if any), with n
-// less the covariates for n. With Spearman the variances on Fisher's scale are
-// Bonett and Wright's, as in the interval of one coefficient.
+// less the covariates for n. The variances on Fisher's scale are those of the
+// interval of one coefficient, for Spearman without covariates Bonett and
+// Wright's.
 //
 // The permutation test swaps the two records of a person, each person or not
 // with probability one half. What is swapped are the scores: ranked or bent,
@@ -78,6 +79,9 @@ func Compare(a, b Data, o Options) *Comparison {
 		if r := out.Bootstrap.Reason; r != "" {
 			out.Notes = append(out.Notes, "no bootstrap interval: "+r)
 		}
+	}
+	if p, q := out.Permutation.P, out.P; (p < 1-o.level()) != (q < 1-o.level()) && !math.IsNaN(p) && !math.IsNaN(q) {
+		out.Notes = append(out.Notes, "the two tests disagree; the permutation test does not need normal values, Steiger's does")
 	}
 	if n := len(out.Missing); n > 0 {
 		out.Notes = append(out.Notes, fmt.Sprintf("%d of %d people lack a value in a condition and are left out of the comparison", n, n+out.N))
@@ -145,143 +149,6 @@ func (p *paired) closed(o Options) Difference {
 	s := fisherVariance(m, (e1.r+e2.r)/2, p.n, p.k)
 	ends := func(r float64) ends { return fisherEnds(r, fisherVariance(m, r, p.n, p.k), o.level()) }
 	return dependent(e1.r, e2.r, psi, s, s, ends(e1.r), ends(e2.r), o.Side)
-}
-
-// swap returns the permutation p-value.
-func (p *paired) swap(o Options) Permutation {
-	s := newSwapper(p, true)
-	seen := s.statistic(make([]bool, p.n))
-	if math.IsNaN(seen) {
-		return Permutation{P: math.NaN()}
-	}
-	if p.n < 31 && 1<<p.n <= o.Permutations {
-		out := Permutation{Draws: 1 << p.n, Exact: true}
-		swapped := make([]bool, p.n)
-		for code := range out.Draws {
-			for i := range swapped {
-				swapped[i] = code>>i&1 == 1
-			}
-			if atLeast(s.statistic(swapped), seen, o.Side) {
-				out.Hits++
-			}
-		}
-		out.P = float64(out.Hits) / float64(out.Draws)
-		return out
-	}
-	out := Permutation{Draws: o.Permutations}
-	out.Hits = count(o.Workers, o.Permutations, func() func(int) bool {
-		rng, swapped := newStream(), make([]bool, p.n)
-		return func(k int) bool {
-			rng.at(o.Seed, forSwap, k)
-			rng.coins(swapped)
-			return atLeast(s.statistic(swapped), seen, o.Side)
-		}
-	})
-	out.P = float64(out.Hits+1) / float64(o.Permutations+1)
-	return out
-}
-
-// coins sets each element to true with probability one half.
-func (s *stream) coins(dst []bool) {
-	var bits uint64
-	for i := range dst {
-		if i%64 == 0 {
-			bits = s.Uint64()
-		}
-		dst[i] = bits&1 == 1
-		bits >>= 1
-	}
-}
-
-// A swapper computes the statistic after records were swapped.
-type swapper struct {
-	c           [2][2][]float64 // scores by condition and variable, mean square 1
-	centred     bool            // scores are centred anew after a swap; bent ones have a location of their own
-	studentised bool
-}
-
-func newSwapper(p *paired, studentised bool) *swapper {
-	s := &swapper{centred: p.e1.m != Robust, studentised: studentised}
-	for i, e := range []*estimator{p.e1, p.e2} {
-		for j, c := range [][]float64{e.u, e.v} {
-			scale := math.Sqrt(float64(p.n) / dot(c, c))
-			s.c[i][j] = make([]float64, p.n)
-			for k, v := range c {
-				s.c[i][j][k] = v * scale
-			}
-		}
-	}
-	return s
-}
-
-// sums of one condition after swaps.
-type sums struct{ u, v, uu, vv, uv float64 }
-
-func (s *sums) add(u, v float64) {
-	s.u += u
-	s.v += v
-	s.uu += u * u
-	s.vv += v * v
-	s.uv += u * v
-}
-
-// A moment standardises the scores of one condition.
-type moment struct{ mu, mv, su, sv, r float64 }
-
-func (s *swapper) moment(t sums) moment {
-	n := float64(len(s.c[0][0]))
-	m := moment{}
-	if s.centred {
-		m.mu, m.mv = t.u/n, t.v/n
-	}
-	m.su = math.Sqrt(t.uu/n - m.mu*m.mu)
-	m.sv = math.Sqrt(t.vv/n - m.mv*m.mv)
-	m.r = (t.uv/n - m.mu*m.mv) / (m.su * m.sv)
-	return m
-}
-
-// influence returns the influence value of a pair of scores on atanh r.
-func (m moment) influence(u, v float64) float64 {
-	u, v = (u-m.mu)/m.su, (v-m.mv)/m.sv
-	return (u*v - m.r*(u*u+v*v)/2) / ((1 - m.r) * (1 + m.r))
-}
-
-// statistic returns T, or z1 − z2 if not studentised, after the records of
-// some people were swapped. NaN if a correlation does not exist or is ±1.
-func (s *swapper) statistic(swapped []bool) float64 {
-	var t [2]sums
-	for i, swap := range swapped {
-		a, b := 0, 1
-		if swap {
-			a, b = 1, 0
-		}
-		t[0].add(s.c[a][0][i], s.c[a][1][i])
-		t[1].add(s.c[b][0][i], s.c[b][1][i])
-	}
-	m1, m2 := s.moment(t[0]), s.moment(t[1])
-	const one = 1 - 1e-12
-	if !(math.Abs(m1.r) < one) || !(math.Abs(m2.r) < one) {
-		return math.NaN()
-	}
-	z := math.Atanh(m1.r) - math.Atanh(m2.r)
-	if !s.studentised {
-		return z
-	}
-	var d, dd float64
-	for i, swap := range swapped {
-		a, b := 0, 1
-		if swap {
-			a, b = 1, 0
-		}
-		x := m1.influence(s.c[a][0][i], s.c[a][1][i]) - m2.influence(s.c[b][0][i], s.c[b][1][i])
-		d += x
-		dd += x * x
-	}
-	v := dd - d*d/float64(len(swapped))
-	if !(v > 1e-20) {
-		return 0 // nobody differs between the conditions
-	}
-	return z / math.Sqrt(v)
 }
 
 // bootstrap resamples people and returns the BCa interval of R1 − R2.

@@ -20,9 +20,12 @@ func Fisher(r float64, n, k int, level float64) (low, high float64) {
 // interval returns the interval of a coefficient: Fisher's, with the variance
 // on the transformed scale that belongs to the method:
 //
-//	Pearson, Robust  1/(n − 3 − k)
-//	Spearman         (1 + r²/2)/(n − 3 − k)
-//	Kendall          0.437/(n − 4)
+//	Pearson, Robust     1/(n − 3 − k)
+//	Spearman            (1 + r²/2)/(n − 3) without covariates, else 1/(n − 3 − k)
+//	Kendall             0.437/(n − 4)
+//
+// Bonett and Wright derived theirs for the simple coefficient. That of a
+// partial rank correlation is nearer Fisher's: see docs/methods/associations.md.
 //
 // Sources: Bonett & Wright 2000, doi:10.1007/BF02294183 (Spearman); Fieller,
 // Hartley & Pearson 1957, doi:10.1093/biomet/44.3-4.470 (Kendall).
@@ -33,10 +36,10 @@ func interval(m Method, r float64, n, k int, level float64) (low, high float64) 
 // fisherVariance returns the variance of atanh r; negative or infinite if n is
 // too small.
 func fisherVariance(m Method, r float64, n, k int) float64 {
-	switch m {
-	case Spearman:
-		return (1 + r*r/2) / float64(n-3-k)
-	case Kendall:
+	switch {
+	case m == Spearman && k == 0:
+		return (1 + r*r/2) / float64(n-3)
+	case m == Kendall:
 		return 0.437 / float64(n-4)
 	}
 	return 1 / float64(n-3-k)

@@ -54,8 +54,8 @@ func (e *estimator) permute(o Options) Permutation {
 		w := newWork(e.n, e.k)
 		return func(k int) bool {
 			w.rng.at(o.Seed, forPermutation, k)
-			w.rng.shuffle(w.idx)
-			return extreme(e.relabelled(w, w.idx))
+			w.rng.shuffle(w.rows)
+			return extreme(e.relabelled(w, w.rows))
 		}
 	})
 	out.P = float64(out.Hits+1) / float64(o.Permutations+1)

@@ -10,16 +10,30 @@ import (
 // under normality.
 const bendBeta = 0.2
 
-// bend replaces c by its percentage-bend scores, in [−1, 1]: with M the median,
-// ω the m-th smallest |c − M|, m = ⌊(1 − β)n + 1/2⌋, and φ the one-step
-// M-estimate of location that counts values beyond ω as at its edge,
+// bend replaces c by its percentage-bend scores, in [−1, 1]: with location φ
+// and scale ω of [work.bendScale],
 //
 //	score = max(−1, min(1, (c − φ)/ω))
 //
-// It returns false if ω is zero: at least a share 1 − β of the values is equal.
+// It returns false if there is no scale.
 //
 // Source: Wilcox 1994, doi:10.1007/BF02294395.
 func (w *work) bend(c []float64, beta float64) bool {
+	phi, omega, ok := w.bendScale(c, beta)
+	if !ok {
+		return false
+	}
+	for i, v := range c {
+		c[i] = math.Max(-1, math.Min(1, (v-phi)/omega))
+	}
+	return true
+}
+
+// bendScale returns the scale of percentage bend, the m-th smallest |c − M| with
+// M the median and m = ⌊(1 − β)n + 1/2⌋, and its location, the one-step
+// M-estimate that counts values more than ω from M as at that distance. It
+// returns false if ω is zero: a share of about 1 − β of the values is equal.
+func (w *work) bendScale(c []float64, beta float64) (phi, omega float64, ok bool) {
 	n := len(c)
 	sorted := w.buf[:n]
 	copy(sorted, c)
@@ -30,10 +44,10 @@ func (w *work) bend(c []float64, beta float64) bool {
 	}
 	slices.Sort(sorted)
 	m := int(math.Floor((1-beta)*float64(n) + 0.5))
-	omega := sorted[m-1]
+	omega = sorted[m-1]
 	// Values that differ by rounding alone have no scale.
 	if omega <= 1e-14*sorted[n-1] {
-		return false
+		return 0, 0, false
 	}
 	sum, below, above := 0.0, 0, 0
 	for _, v := range c {
@@ -46,11 +60,7 @@ func (w *work) bend(c []float64, beta float64) bool {
 			sum += v
 		}
 	}
-	phi := (sum + omega*float64(above-below)) / float64(n-below-above)
-	for i, v := range c {
-		c[i] = math.Max(-1, math.Min(1, (v-phi)/omega))
-	}
-	return true
+	return (sum + omega*float64(above-below)) / float64(n-below-above), omega, true
 }
 
 // huberC is the bend of Huber's ψ: 95 % efficiency under normality.
@@ -105,7 +115,7 @@ func (w *work) huberResiduals(c []float64) {
 			}
 		}
 		next := math.Sqrt(ss / (free * huberBeta))
-		done := math.Sqrt(step) < 1e-12 && math.Abs(next-s) < 1e-12*s
+		done := math.Sqrt(step) < 1e-11 && math.Abs(next-s) < 1e-11*s
 		s = next
 		if done {
 			return

@@ -1,6 +1,7 @@
 package corr
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -15,14 +16,16 @@ type work struct {
 	rank int         // vectors of q in use
 	u, v []float64   // scores: R is the cosine of u and v
 	buf  []float64
-	idx  []int // overwritten by ranks
-	rows []int // rows that a draw takes
+	diff []float64
+	rows []int // that a draw takes, or their order
 	rng  *stream
+
+	places []place
 }
 
 func newWork(n, k int) *work {
 	col := func() []float64 { return make([]float64, n) }
-	w := &work{x: col(), y: col(), u: col(), v: col(), buf: col(), idx: make([]int, n), rows: make([]int, n), used: k, rng: newStream()}
+	w := &work{x: col(), y: col(), u: col(), v: col(), buf: col(), diff: col(), rows: make([]int, n), places: make([]place, 0, n), used: k, rng: newStream()}
 	for range k {
 		w.z = append(w.z, col())
 		w.q = append(w.q, col())
@@ -46,8 +49,8 @@ func (w *work) load(s Data, rows []int) {
 
 // resize sets the length of the buffers to n, at most that of newWork.
 func (w *work) resize(n int) {
-	w.x, w.y, w.u, w.v, w.buf = w.x[:n], w.y[:n], w.u[:n], w.v[:n], w.buf[:n]
-	w.idx, w.rows = w.idx[:n], w.rows[:n]
+	w.x, w.y, w.u, w.v, w.buf, w.diff = w.x[:n], w.y[:n], w.u[:n], w.v[:n], w.buf[:n], w.diff[:n]
+	w.rows = w.rows[:n]
 	for j := range w.z {
 		w.z[j], w.q[j] = w.z[j][:n], w.q[j][:n]
 	}
@@ -173,29 +176,38 @@ func (w *work) project(c []float64) {
 
 // ranks replaces c by its ranks from 1; equal values share their mean rank.
 func (w *work) ranks(c []float64) {
-	for i := range w.idx {
-		w.idx[i] = i
+	p := w.places[:0]
+	for i, v := range c {
+		p = append(p, place{v, i})
 	}
-	slices.SortFunc(w.idx, func(a, b int) int {
-		switch {
-		case c[a] < c[b]:
-			return -1
-		case c[a] > c[b]:
-			return 1
+	if len(p) <= 64 { // where insertion is faster
+		for i := 1; i < len(p); i++ {
+			x := p[i]
+			j := i
+			for ; j > 0 && p[j-1].value > x.value; j-- {
+				p[j] = p[j-1]
+			}
+			p[j] = x
 		}
-		return a - b
-	})
-	for i := 0; i < len(c); {
+	} else {
+		slices.SortFunc(p, func(a, b place) int { return cmp.Compare(a.value, b.value) })
+	}
+	for i := 0; i < len(p); {
 		j := i + 1
-		for j < len(c) && c[w.idx[j]] == c[w.idx[i]] {
+		for j < len(p) && p[j].value == p[i].value {
 			j++
 		}
-		for _, at := range w.idx[i:j] {
-			w.buf[at] = float64(i+j+1) / 2
+		for _, at := range p[i:j] {
+			c[at.index] = float64(i+j+1) / 2
 		}
 		i = j
 	}
-	copy(c, w.buf)
+}
+
+// A place is a value and where it stood.
+type place struct {
+	value float64
+	index int
 }
 
 // cosine returns the correlation of two scores, within [−1, 1].

@@ -35,6 +35,7 @@ type grammar struct {
 	Plan      planCmd      `cmd:"" help:"Write or check the statistical analysis plan."`
 	Calibrate calibrateCmd `cmd:"" help:"Simulate trials and count how often the analysis errs."`
 	Demo      demoCmd      `cmd:"" help:"Simulate a trial, process and analyse it, and compare with the truth."`
+	Associate associateCmd `cmd:"" help:"Correlate two columns of a table, and compare the correlation between two treatments."`
 	LMM       lmmCmd       `cmd:"" name:"lmm" help:"Fit a linear mixed model to a table."`
 	Score     scoreCmd     `cmd:"" help:"Score questionnaires and rating scales from a table of their items."`
 

@@ -17,11 +17,36 @@ import (
 // missingCells are the ways a table says that a value is not known.
 var missingCells = map[string]bool{"": true, "NA": true, "n/a": true, "N/A": true, "NaN": true, "nan": true}
 
-// readTable reads a CSV or TSV file with a header; lines that begin with # are
-// comments. The sign that separates cells is the header's: a tab, else a
-// semicolon if there is no comma, else a comma. A column is numeric if all its
+// readTable reads a table as readCells does. A column is numeric if all its
 // cells that are not missing are numbers.
 func readTable(path string) (*lmm.Table, error) {
+	rows, err := readCells(path)
+	if err != nil {
+		return nil, err
+	}
+	t := lmm.NewTable(path)
+	for j, h := range rows[0] {
+		if num, ok := numericColumn(rows[1:], j); ok {
+			t.AddNumeric(h, num)
+			continue
+		}
+		text := make([]string, len(rows)-1)
+		for i, row := range rows[1:] {
+			if s := strings.TrimSpace(row[j]); !missingCells[s] {
+				text[i] = s
+			}
+		}
+		t.AddFactor(h, text)
+	}
+	return t, nil
+}
+
+// readCells reads a CSV or TSV file with a header, which is the first of the
+// rows returned; lines that begin with # are comments. The sign that separates
+// cells is the header's: a tab, else a semicolon if there is no comma, else a
+// comma. Names of columns are trimmed and distinct, and all rows as long as
+// the header.
+func readCells(path string) ([][]string, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, diag.List{{File: path, Found: "it cannot be read: " + reason(err), Fix: "look at the path", Err: err}}
@@ -63,21 +88,7 @@ func readTable(path string) (*lmm.Table, error) {
 	if l.Err() != nil {
 		return nil, l
 	}
-	t := lmm.NewTable(path)
-	for j, h := range rows[0] {
-		if num, ok := numericColumn(rows[1:], j); ok {
-			t.AddNumeric(h, num)
-			continue
-		}
-		text := make([]string, len(rows)-1)
-		for i, row := range rows[1:] {
-			if s := strings.TrimSpace(row[j]); !missingCells[s] {
-				text[i] = s
-			}
-		}
-		t.AddFactor(h, text)
-	}
-	return t, nil
+	return rows, nil
 }
 
 // reason is the cause of a failed system call without the path before it.
@@ -107,16 +118,25 @@ func separator(raw []byte) rune {
 func numericColumn(rows [][]string, j int) ([]float64, bool) {
 	out := make([]float64, len(rows))
 	for i, row := range rows {
-		s := strings.TrimSpace(row[j])
-		if missingCells[s] {
-			out[i] = math.NaN()
-			continue
-		}
-		v, err := strconv.ParseFloat(s, 64)
-		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) || strings.ContainsAny(s, "_xXpP") {
+		v, ok := numericCell(row[j])
+		if !ok {
 			return nil, false
 		}
 		out[i] = v
 	}
 	return out, true
+}
+
+// numericCell returns the number in a cell, NaN if it is missing; false if it
+// is neither.
+func numericCell(s string) (float64, bool) {
+	s = strings.TrimSpace(s)
+	if missingCells[s] {
+		return math.NaN(), true
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsInf(v, 0) || math.IsNaN(v) || strings.ContainsAny(s, "_xXpP") {
+		return 0, false
+	}
+	return v, true
 }

@@ -1,0 +1,164 @@
+package corr
+
+import "math"
+
+// swap returns the permutation p-value.
+func (p *paired) swap(o Options) Permutation      { return p.swapBy(o, true) }
+func (p *paired) swapPlain(o Options) Permutation { return p.swapBy(o, false) }
+
+func (p *paired) swapBy(o Options, studentised bool) Permutation {
+	s := newSwapper(p)
+	s.studentised = studentised
+	seen := s.statistic(newWork(p.n, p.k), make([]bool, p.n))
+	if math.IsNaN(seen) {
+		return Permutation{P: math.NaN()}
+	}
+	if p.n < 31 && 1<<p.n <= o.Permutations {
+		out := Permutation{Draws: 1 << p.n, Exact: true}
+		out.Hits = count(o.Workers, out.Draws, func() func(int) bool {
+			w, swapped := newWork(p.n, p.k), make([]bool, p.n)
+			return func(code int) bool {
+				for i := range swapped {
+					swapped[i] = code>>i&1 == 1
+				}
+				return atLeast(s.statistic(w, swapped), seen, o.Side)
+			}
+		})
+		out.P = float64(out.Hits) / float64(out.Draws)
+		return out
+	}
+	out := Permutation{Draws: o.Permutations}
+	out.Hits = count(o.Workers, o.Permutations, func() func(int) bool {
+		w, swapped := newWork(p.n, p.k), make([]bool, p.n)
+		return func(k int) bool {
+			w.rng.at(o.Seed, forSwap, k)
+			w.rng.coins(swapped)
+			return atLeast(s.statistic(w, swapped), seen, o.Side)
+		}
+	})
+	out.P = float64(out.Hits+1) / float64(o.Permutations+1)
+	return out
+}
+
+// coins sets each element to true with probability one half.
+func (s *stream) coins(dst []bool) {
+	var bits uint64
+	for i := range dst {
+		if i%64 == 0 {
+			bits = s.Uint64()
+		}
+		dst[i] = bits&1 == 1
+		bits >>= 1
+	}
+}
+
+// A swapper computes the statistic of [Compare] after records were swapped. A
+// record is what a person contributes to one condition: x and y as residuals on
+// the covariates, standardised within the condition, and the covariates
+// themselves, centred there.
+type swapper struct {
+	m           Method
+	from        [2]Removal
+	r           [2]Data // records by condition; covariates differ in number at most if one has none
+	studentised bool
+}
+
+func newSwapper(p *paired) *swapper {
+	s := &swapper{m: p.e1.m, from: [2]Removal{p.e1.from, p.e2.from}}
+	for i, e := range []*estimator{p.e1, p.e2} {
+		s.r[i] = e.record()
+	}
+	return s
+}
+
+// record returns the values of one condition that may be swapped.
+func (e *estimator) record() Data {
+	w := newWork(e.n, e.k)
+	w.load(e.s, seq(e.n))
+	w.rankAll(e.m)
+	w.basis()
+	column := func(c []float64, adjusted bool) []float64 {
+		out := make([]float64, e.n)
+		unit(out, c)
+		if adjusted && w.rank > 0 {
+			if e.m == Robust {
+				w.huberResiduals(out)
+			} else {
+				w.project(out)
+			}
+		}
+		location, scale := 0.0, math.Sqrt(dot(out, out))
+		if e.m == Robust {
+			location, scale, _ = w.bendScale(out, bendBeta)
+		}
+		for i := range out {
+			out[i] = (out[i] - location) / scale
+		}
+		return out
+	}
+	out := Data{X: column(w.x, e.from != FromY), Y: column(w.y, e.from != FromX)}
+	for _, z := range w.z[:w.used] {
+		c := make([]float64, e.n)
+		unit(c, z)
+		out.Covariates = append(out.Covariates, c)
+	}
+	return out
+}
+
+// load copies the records of one condition after the swaps.
+func (s *swapper) load(w *work, condition int, swapped []bool) {
+	own, other := s.r[condition], s.r[1-condition]
+	take := func(dst, a, b []float64) {
+		for i, swap := range swapped {
+			if swap {
+				dst[i] = b[i]
+			} else {
+				dst[i] = a[i]
+			}
+		}
+	}
+	take(w.x, own.X, other.X)
+	take(w.y, own.Y, other.Y)
+	w.used = len(own.Covariates)
+	for j := range w.used {
+		take(w.z[j], own.Covariates[j], other.Covariates[j])
+	}
+}
+
+// statistic returns T, or z1 − z2 if not studentised, after the records of
+// some people were swapped. NaN if a correlation does not exist or is ±1.
+func (s *swapper) statistic(w *work, swapped []bool) float64 {
+	var z [2]float64
+	for i := range w.rows {
+		w.diff[i] = 0
+	}
+	for c := range z {
+		s.load(w, c, swapped)
+		w.basis()
+		if !w.scores(s.m, w.u, w.x, s.from[c] != FromY) || !w.scores(s.m, w.v, w.y, s.from[c] != FromX) {
+			return math.NaN()
+		}
+		uu, vv, uv := dot(w.u, w.u), dot(w.v, w.v), dot(w.u, w.v)
+		r := uv / math.Sqrt(uu*vv)
+		if !(math.Abs(r) < 1-1e-12) {
+			return math.NaN()
+		}
+		z[c] = math.Atanh(r)
+		// Influence on atanh r of each person, less that in the other condition.
+		sign := float64(1 - 2*c)
+		cross, half := sign/math.Sqrt(uu*vv)/(1-r*r), sign*r/2/(1-r*r)
+		for i, u := range w.u {
+			v := w.v[i]
+			w.diff[i] += cross*u*v - half*(u*u/uu+v*v/vv)
+		}
+	}
+	d := z[0] - z[1]
+	if !s.studentised {
+		return d
+	}
+	v := dot(w.diff, w.diff) // they add up to zero
+	if !(v > 1e-20) {
+		return 0 // nobody differs between the conditions
+	}
+	return d / math.Sqrt(v)
+}
