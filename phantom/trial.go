@@ -22,6 +22,7 @@ type TrialOptions struct {
 	Effects   []PlantedEffect // a later one replaces an earlier one in the same place; nil: [DefaultEffects]
 	Variances *Variances      // nil: [DefaultVariances]
 	Missing   float64         // share of sessions that did not take place [1]; everybody keeps one
+	Symptoms  *Symptoms       // questionnaires and what they go with; nil: the default
 }
 
 // A Trial is a simulated crossover trial: who was randomised to what, and what
@@ -40,9 +41,10 @@ type Trial struct {
 	Challenge  string       // what is given between the phases
 	People     []TrialPerson
 
-	columns columnNames
-	effects planTable
-	noise   []float64 // SD of the error of measurement of each compartment
+	columns  columnNames
+	effects  planTable
+	noise    []float64 // SD of the error of measurement of each compartment
+	symptoms *symptoms
 }
 
 // A TrialPerson is one participant.
@@ -96,9 +98,12 @@ func NewTrial(opt TrialOptions) (*Trial, diag.List) {
 		v := DefaultVariances()
 		opt.Variances = &v
 	}
-	t := &Trial{Options: opt}
+	t := &Trial{Options: opt, symptoms: &symptoms{}}
 	l := t.follow(opt.Plan)
 	l.Add(t.Options.check(t.Treatments, t.Phases)...)
+	if len(t.Treatments) > 1 && len(t.Phases) > 1 {
+		l.Add(t.followSymptoms()...)
+	}
 	if l.Err() != nil {
 		return nil, l
 	}

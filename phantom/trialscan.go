@@ -209,17 +209,18 @@ type TrialRecord struct {
 	Columns    map[string]string `json:"columns"`
 	Effects    []PlantedEffect   `json:"effects"`
 	Variances  Variances         `json:"variances"`
-	Scans      *TrialScans       `json:"scans"` // null at region level
+	Symptoms   *SymptomRecord    `json:"symptoms"` // null if there are no questionnaires
+	Scans      *TrialScans       `json:"scans"`    // null at region level
 }
 
 // Record returns all that the dataset of a trial follows from. level is "scan"
 // or "region".
 func (t *Trial) Record(level string, o TrialScans) TrialRecord {
 	r := TrialRecord{
-		Simulation: "phasl phantom trial 1", Level: level, Seed: t.Options.Seed, Subjects: t.Options.Subjects, Missing: t.Options.Missing,
+		Simulation: "phasl phantom trial 2", Level: level, Seed: t.Options.Seed, Subjects: t.Options.Subjects, Missing: t.Options.Missing,
 		Treatments: t.Treatments, Phases: t.Phases, Challenge: t.Challenge,
 		Columns: map[string]string{"treatment": t.columns.treatment, "period": t.columns.period, "sequence": t.columns.sequence, "phase": t.columns.phase},
-		Effects: t.Options.Effects, Variances: *t.Options.Variances,
+		Effects: t.Options.Effects, Variances: *t.Options.Variances, Symptoms: t.Options.Symptoms.record(),
 	}
 	if level == "scan" {
 		r.Scans = &o

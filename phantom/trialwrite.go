@@ -10,8 +10,8 @@ import (
 )
 
 // WriteRoot writes what describes a trial's dataset as a whole, and its people:
-// the description, README, participants.tsv, and the tables of sessions and
-// scans of everybody. level is "scan" or "region"; at region level there are no
+// the description, README, participants.tsv, the tables of sessions and scans
+// of everybody, and the answers to questionnaires in phenotype. level is "scan" or "region"; at region level there are no
 // images, and scans.tsv has no rows.
 func (t *Trial) WriteRoot(dir, level string) error {
 	if err := describe(dir, "simulated trial of "+t.Challenge, fmt.Sprintf(trialReadme, t.Challenge, level)); err != nil {
@@ -39,16 +39,17 @@ func (t *Trial) WriteRoot(dir, level string) error {
 			return err
 		}
 	}
-	return nil
+	return t.writePhenotype(dir)
 }
 
 const trialReadme = `A simulated crossover trial of %s and cerebral blood flow.
 
-No person was scanned: people, treatments, heads and blood flow are drawn from
-formulas and random numbers by phasl's package phantom, at %s level. What was
-planted lies under derivatives/truth: effects.tsv (planted effects of every
-region), variances.tsv (how people, sessions and scans differ), scans.tsv and
-regions.tsv (the true blood flow of every scan), trial.json (all options).
+No person was scanned: people, treatments, heads, blood flow and symptoms are
+drawn from formulas and random numbers by phasl's package phantom, at %s level.
+What was planted lies under derivatives/truth: effects.tsv (planted effects of
+every region), associations.tsv (correlations of blood flow with symptoms),
+variances.tsv (how people, sessions and scans differ), scans.tsv and regions.tsv
+(the true blood flow of every scan), trial.json (all options).
 `
 
 // writeVisits writes the tables of sessions and scans of one person.
@@ -141,10 +142,15 @@ func (t *Trial) PersonFiles(i int) []string {
 // those of all people at scan level; nil at region level.
 func (t *Trial) WriteTruth(dir string, blends []*Blend) error {
 	root := filepath.Join(dir, truthFolder)
-	for _, table := range []struct {
+	type table struct {
 		name string
 		of   func([]*Blend) ([]bids.Column, [][]string)
-	}{{"effects.tsv", t.effectTable}, {"variances.tsv", t.varianceTable}, {"scans.tsv", t.scanTable}, {"regions.tsv", t.regionTable}} {
+	}
+	tables := []table{{"effects.tsv", t.effectTable}, {"variances.tsv", t.varianceTable}, {"scans.tsv", t.scanTable}, {"regions.tsv", t.regionTable}}
+	if !t.Options.Symptoms.None {
+		tables = append(tables, table{"associations.tsv", t.correlationTable})
+	}
+	for _, table := range tables {
 		columns, rows := table.of(blends)
 		if err := bids.WriteTable(filepath.Join(root, table.name), columns, rows); err != nil {
 			return err

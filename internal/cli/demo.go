@@ -28,7 +28,8 @@ func (demoCmd) Help() string {
 	return `Simulates a whole crossover trial as raw scans: 26 people, placebo or naltrexone
 before ketamine, a scan at baseline and one during the infusion, by GE's 3D spiral
 protocol at reduced resolution. Processes it as "phasl run … all" would, and
-prints what was planted beside what was found. Started again it carries on.
+prints what was planted beside what was found: effects on blood flow, and its
+correlations with symptoms. Started again it carries on.
 
 DIR/raw holds the dataset (template and atlas below its derivatives), DIR/derivatives
 the results; open DIR/derivatives/report.html.
@@ -113,12 +114,32 @@ func summariseDemoTrial(w io.Writer, res *pipeline.DemoTrialResult) {
 		rows = append(rows, []string{x.Label, fmt.Sprint(x.Regions), num(x.Bias, 2), num(x.Worst, 2), num(100*x.Covered, 0) + " %"})
 	}
 	table(w, rows)
+	summariseDemoAssociations(w, res)
 	fmt.Fprintf(w, "\nPeople and visits differ at random, so found differs from planted by chance too.\nRegional CBF of single scans, measured against true: %s %% on average, standard deviation %s %% (%d values)\n",
 		num(res.Measured.Bias, 2), num(res.Measured.SD, 2), res.Measured.Values)
 	if res.Physics != phantom.WhitePaper.String() {
 		fmt.Fprintln(w, "The simulated label exchanges with tissue, which the default equation does not describe: that error is the equation's.")
 	}
 	fmt.Fprintf(w, "\nRaw data: %s\nReport:   %s\n", res.Dataset, res.Report)
+}
+
+// summariseDemoAssociations sets correlations with symptoms beside what was
+// planted.
+func summariseDemoAssociations(w io.Writer, res *pipeline.DemoTrialResult) {
+	if len(res.Associations) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nCorrelations of CBF with symptoms, covariates allowed for: planted, found, and whether the interval holds what was planted")
+	rows := [][]string{{"region", "score", "under", "planted", "in these people", "found", "interval", "holds"}}
+	for _, a := range res.Associations {
+		holds := "no"
+		if a.Covered {
+			holds = "yes"
+		}
+		rows = append(rows, []string{a.Region, a.Score, a.Treatment, num(a.Planted, 2), num(a.Sample, 2), num(a.Found, 2), num(a.Low, 2) + " to " + num(a.High, 2), holds})
+	}
+	table(w, rows)
+	fmt.Fprintln(w, "Planted is what the scanner's resolution leaves of the correlation with true CBF; with few people chance alone moves it by tenths.")
 }
 
 func summariseDemo(w io.Writer, res *pipeline.DemoResult) {

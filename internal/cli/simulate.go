@@ -33,6 +33,10 @@ type simulateCmd struct {
 	CarryOver       []string `name:"carry-over" placeholder:"REGION=PERCENT" sep:"none" group:"Effects" help:"What the treatment adds to the visit after it. Default 0."`
 	SD              []string `name:"sd" placeholder:"PART=PERCENT" sep:"none" group:"Effects" help:"Standard deviation of a part of CBF, in percent: subject, session, scan (of the whole brain), regional-subject, regional-session, regional-scan (of each region), or all."`
 
+	Symptoms     string   `enum:"published,uncorrelated,none" default:"published" group:"Symptoms" help:"Questionnaires (MADRS, QIDS, PSI, CADSS) in phenotype. published: they go with CBF as the trial found, under the reference treatment alone; uncorrelated: with nothing; none: no questionnaires."`
+	Correlation  []string `placeholder:"SCORE=R" sep:"none" group:"Symptoms" help:"Correlation in place of that of --symptoms (repeatable). SCORE is psi.delusional, psi.perceptual, madrs.total or qids.total; psi.delusional:naltrexone is the same under that treatment."`
+	MissingItems float64  `default:"0" placeholder:"SHARE" group:"Symptoms" help:"Share of the answers that are missing, such as 0.02."`
+
 	Workers int `default:"0" group:"Running" help:"Threads; 0: one per CPU. Does not change the result."`
 	jsonFlag
 }
@@ -40,14 +44,16 @@ type simulateCmd struct {
 func (simulateCmd) Help() string {
 	return `Writes a crossover trial with known truth: people randomised to orders of
 treatments, a scan before and one during the infusion at each visit, raw BIDS
-images by GE's 3D spiral pCASL, and under derivatives/truth what was planted.
+images by GE's 3D spiral pCASL, questionnaires whose scores go with blood flow,
+and under derivatives/truth what was planted.
 Nothing in it was measured on anybody. Stopped, the same command carries on.
 
 Example:
   phasl simulate trial --level region --effect all=5 --effect sgACC=12 --interaction sgACC=-6
 
-then analyse it:
-  phasl run trial trial/derivatives/phasl group
+then analyse it; the plan asks for the associations with symptoms:
+  phasl plan init trial --derivatives trial/derivatives/phasl --out plan.toml
+  phasl run trial trial/derivatives/phasl group --plan plan.toml
 
 ` + exitCodesHelp
 }
@@ -59,6 +65,8 @@ func (c *simulateCmd) Validate() error {
 		return fmt.Errorf("--subjects=0: give the number of people, 2 or more")
 	case c.Seed == 0:
 		return fmt.Errorf("--seed=0: give 1 or more")
+	case c.Symptoms == "none" && (len(c.Correlation) > 0 || c.MissingItems != 0):
+		return fmt.Errorf("--symptoms=none has no questionnaires: leave --correlation and --missing-items out")
 	case !(c.Motion >= 0):
 		return fmt.Errorf("--motion=%g: give 0 mm or more", c.Motion)
 	case c.Voxel < 0:
@@ -127,6 +135,11 @@ func (c *simulateCmd) config() (pipeline.SimulateConfig, error) {
 		}
 	}
 	cfg.Trial.Effects = effects
+	symptoms, err := c.symptoms()
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Trial.Symptoms = symptoms
 	if len(c.SD) > 0 {
 		v, err := c.variances()
 		if err != nil {
@@ -162,6 +175,25 @@ func (c *simulateCmd) variances() (phantom.Variances, error) {
 		}
 	}
 	return v, nil
+}
+
+// symptoms returns what the questionnaires are to be like.
+func (c *simulateCmd) symptoms() (*phantom.Symptoms, error) {
+	out := &phantom.Symptoms{None: c.Symptoms == "none", MissingItems: c.MissingItems, R: map[string]float64{}}
+	if c.Symptoms == "uncorrelated" {
+		for _, a := range phantom.DefaultAssociations() {
+			out.R[a.Instrument+"."+a.Score] = 0
+		}
+	}
+	for _, text := range c.Correlation {
+		name, number, ok := strings.Cut(text, "=")
+		r, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if !ok || err != nil || strings.TrimSpace(name) == "" {
+			return nil, usageError{fmt.Sprintf("--correlation %s: write SCORE=R, such as --correlation psi.delusional=0.3", text)}
+		}
+		out.R[strings.TrimSpace(name)] = r
+	}
+	return out, nil
 }
 
 // assignment takes NAME=PERCENT apart.
@@ -220,10 +252,41 @@ func summariseSimulation(w io.Writer, r *pipeline.SimulateResult) {
 	} else {
 		fmt.Fprintln(w, "no effects were planted")
 	}
+	summariseAssociations(w, r)
 	fmt.Fprintf(w, "\nTrial: %s\nTruth: %s\n", r.Dataset, r.Truth)
-	if r.Level == "region" {
+	switch {
+	case r.Level == "region" && len(r.Associations) > 0:
+		fmt.Fprintf(w, "Next:  phasl plan init %s --derivatives %s --out plan.toml\n", r.Dataset, r.Derivatives)
+		fmt.Fprintf(w, "       phasl run %s %s group --plan plan.toml\n", r.Dataset, r.Derivatives)
+		return
+	case r.Level == "region":
 		fmt.Fprintf(w, "Next:  phasl run %s %s group\n", r.Dataset, r.Derivatives)
 		return
 	}
 	fmt.Fprintf(w, "Next:  phasl run %s %s all --template %s --atlas %s\n", r.Dataset, r.Derivatives, r.Template, r.Atlas)
+}
+
+// summariseAssociations lists the planted correlations with symptoms.
+func summariseAssociations(w io.Writer, r *pipeline.SimulateResult) {
+	if len(r.Questionnaires) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nquestionnaires: %s\n", strings.Join(r.Questionnaires, ", "))
+	rows := [][]string{{"correlation of", "with", "under", "planted", "in these people"}}
+	for _, a := range r.Associations {
+		x := a.Region + ", " + string(a.Measure) + " CBF, " + a.Phase
+		if len(a.Adjust) > 0 {
+			x += ", given " + strings.Join(a.Adjust, ", ")
+		}
+		y := a.Instrument + "." + a.Score + ", " + a.Visit
+		if a.Change != "" {
+			what := "change"
+			if a.Improve {
+				what = "reduction"
+			}
+			y += fmt.Sprintf(", %s %s from %s", a.Change, what, a.ChangeFrom)
+		}
+		rows = append(rows, []string{x, y, a.Treatment, num(a.R, 2), num(a.Sample, 2)})
+	}
+	table(w, rows)
 }

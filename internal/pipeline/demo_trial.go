@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,26 @@ type DemoTrialResult struct {
 	Contrasts  []DemoTrialContrast `json:"contrasts"`  // of absolute CBF, of every region whose truth is known
 	Measured   DemoTrialError      `json:"measured"`   // error of single scans
 	Summary    []DemoTrialSummary  `json:"summary"`    // by contrast, over all regions
+
+	Associations []DemoTrialAssociation `json:"associations"` // with symptoms, under each treatment
+}
+
+// A DemoTrialAssociation is the correlation of a regional measure with a score
+// under one treatment, given the covariates: planted and found.
+type DemoTrialAssociation struct {
+	Name      string `json:"name"`
+	Region    string `json:"region"`
+	Score     string `json:"score"` // with its instrument: "psi.delusional"
+	Treatment string `json:"treatment"`
+	N         int    `json:"n"`
+	True      Number `json:"r"`        // planted, with the true CBF of the grey matter
+	Planted   Number `json:"planted"`  // the same with CBF at the scanner's resolution: what is found on average, but for errors of measurement
+	Sample    Number `json:"r_sample"` // what chance made of it in these people, at the scanner's resolution
+	Found     Number `json:"found"`
+	Low       Number `json:"ci_low"`
+	High      Number `json:"ci_high"`
+	P         Number `json:"p_permutation"`
+	Covered   bool   `json:"covered"` // the interval holds the planted value
 }
 
 // A DemoTrialContrast is one contrast of one region: planted and found, both
@@ -132,6 +153,7 @@ func DemoTrial(ctx context.Context, c DemoTrialConfig) (*DemoTrialResult, error)
 	if err := res.compare(trial.Truth, group, run); err != nil {
 		return nil, fmt.Errorf("compare with the truth: %w", err)
 	}
+	res.associate(trial, group)
 	return res, nil
 }
 
@@ -160,9 +182,57 @@ challenge = "ketamine"
 
 [regions]
 primary = ["sgACC", "pgACC", "dACC"]
-%[4]s`, strings.Join(t.Treatments, " or "), quoted(t.Treatments), quoted(t.Phases), more)
+%[4]s%[5]s`, strings.Join(t.Treatments, " or "), quoted(t.Treatments), quoted(t.Phases), more, planAssociations(t))
 		return err
 	})
+}
+
+// planAssociations writes the planted associations as tables of a plan.
+func planAssociations(t *SimulateResult) string {
+	var b strings.Builder
+	for _, s := range t.Associations {
+		a := s.plan
+		if s.Treatment != t.Treatments[0] { // each stands once for every treatment
+			continue
+		}
+		fmt.Fprintf(&b, "\n[[association]]\nregion = %q\nmeasure = %q\nphase = %q\n", a.Region, a.Measure, a.Phase)
+		if len(a.Adjust) > 0 {
+			fmt.Fprintf(&b, "adjust = [%s]\n", `"`+strings.Join(a.Adjust, `", "`)+`"`)
+		}
+		fmt.Fprintf(&b, "instrument = %q\nscore = %q\nvisit = %q\n", a.Instrument, a.Score, a.Visit)
+		if a.Within != t.Treatments[0] {
+			fmt.Fprintf(&b, "within = %q\n", a.Within)
+		}
+		if a.Change != "" {
+			fmt.Fprintf(&b, "change = %q\nchange_from = %q\nimprove = %t\n", a.Change, a.ChangeFrom, a.Improve)
+		}
+	}
+	return b.String()
+}
+
+// associate sets the associations that were found beside those planted.
+func (r *DemoTrialResult) associate(t *SimulateResult, group *GroupResult) {
+	r.Associations = []DemoTrialAssociation{}
+	if group.Associations == nil {
+		return
+	}
+	for _, a := range group.Associations.List {
+		for _, c := range a.By {
+			i := slices.IndexFunc(t.Associations, func(s SimulatedAssociation) bool {
+				return s.Region == a.Region && s.Measure == a.Measure && s.Phase == a.Phase && slices.Equal(s.Adjust, orEmpty(a.Adjust)) && s.Instrument == a.Instrument &&
+					s.Score == a.Score && s.Visit == a.Visit && s.Change == a.Change && s.Treatment == c.Treatment
+			})
+			if i < 0 {
+				continue
+			}
+			s := &t.Associations[i]
+			want := float64(s.ResolvedR)
+			r.Associations = append(r.Associations, DemoTrialAssociation{
+				Name: a.Name, Region: a.Region, Score: a.Instrument + "." + a.Score, Treatment: c.Treatment, N: c.N, True: s.R, Planted: s.ResolvedR, Sample: s.SampleResolved,
+				Found: c.R, Low: c.Low, High: c.High, P: c.PPermutation, Covered: float64(c.Low) <= want && want <= float64(c.High),
+			})
+		}
+	}
 }
 
 // stretch passes on the progress of a part of the work, from one share of the

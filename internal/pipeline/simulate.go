@@ -48,6 +48,9 @@ type SimulateResult struct {
 	Missing     []string          `json:"missing"` // sessions that did not take place
 	Kept        int               `json:"kept"`    // people whose files were there already
 	Planted     []SimulatedEffect `json:"planted"`
+
+	Questionnaires []string               `json:"questionnaires"` // tables in phenotype, relative to the dataset
+	Associations   []SimulatedAssociation `json:"associations"`
 }
 
 // A SimulatedEffect is the true value of one contrast in one region.
@@ -58,6 +61,30 @@ type SimulatedEffect struct {
 	CBF             Number `json:"cbf"`              // [mL/100 g/min]
 	ResolvedPercent Number `json:"resolved_percent"` // the same as a scanner of this resolution shows it; null at region level
 	ResolvedCBF     Number `json:"resolved_cbf"`
+}
+
+// A SimulatedAssociation is one association of a regional measure with a score,
+// under one treatment: correlations given the covariates.
+type SimulatedAssociation struct {
+	Region     string            `json:"region"`
+	Measure    crossover.Measure `json:"measure"`
+	Phase      string            `json:"phase"`
+	Adjust     []string          `json:"adjust"`
+	Instrument string            `json:"instrument"`
+	Score      string            `json:"score"`
+	Visit      string            `json:"visit"`
+	Change     string            `json:"change"`
+	ChangeFrom string            `json:"change_from"`
+	Improve    bool              `json:"improve"`
+	Treatment  string            `json:"treatment"`
+
+	R              Number `json:"r"`                 // of the population, with true CBF
+	ResolvedR      Number `json:"r_resolved"`        // the same with CBF as a scanner of this resolution shows it; null at region level
+	N              int    `json:"n"`                 // people
+	Sample         Number `json:"r_sample"`          // in the people of the trial, with true CBF
+	SampleResolved Number `json:"r_sample_resolved"` // in these people, at the scanner's resolution; null at region level
+
+	plan crossover.AssociationPlan
 }
 
 // SimulatedDerivatives is where a simulated trial keeps, or expects, the
@@ -115,6 +142,7 @@ func Simulate(ctx context.Context, c SimulateConfig) (*SimulateResult, error) {
 		return nil, err
 	}
 	res.plant(trial, blends)
+	res.associate(trial, blends)
 	return res, nil
 }
 
@@ -215,6 +243,18 @@ func (r *SimulateResult) plant(t *phantom.Trial, blends []*phantom.Blend) {
 			}
 			r.Planted = append(r.Planted, e)
 		}
+	}
+}
+
+// associate lists the planted associations and the questionnaires.
+func (r *SimulateResult) associate(t *phantom.Trial, blends []*phantom.Blend) {
+	r.Questionnaires, r.Associations = orEmpty(t.Questionnaires()), []SimulatedAssociation{}
+	for _, c := range t.PlantedCorrelations(blends) {
+		r.Associations = append(r.Associations, SimulatedAssociation{
+			Region: c.Region, Measure: c.Measure, Phase: c.Phase, Adjust: orEmpty(c.Adjust), Instrument: c.Instrument, Score: c.Score, Visit: c.Visit,
+			Change: c.Change, ChangeFrom: c.ChangeFrom, Improve: c.Improve, Treatment: c.Treatment,
+			R: Number(c.R), ResolvedR: Number(c.RResolved), N: c.N, Sample: Number(c.Sample), SampleResolved: Number(c.SampleResolved), plan: c.AssociationPlan,
+		})
 	}
 }
 
