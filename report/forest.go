@@ -24,19 +24,22 @@ type interval struct {
 }
 
 // A forestLane is one region: the phase effects on the left, what treatments
-// make of them on the right.
+// make of them on the right. Or one association: its correlations, and how
+// they differ.
 type forestLane struct {
 	name        string
-	failed      string
+	failed      string // why there is nothing to draw, in words
 	left, right []interval
 	margin      [2]float64 // of equivalence, drawn behind the right panel; NaN: none
 }
 
-// A forestPlot is regions of one measure, with the axes that all its drawings
-// share.
+// A forestPlot is regions of one measure, or associations, with the axes that
+// all its drawings share.
 type forestPlot struct {
 	lanes               []forestLane
-	full                bool // with numbers beside the whiskers
+	what                string // "regions"
+	nameLines           int    // most lines that a name is broken into
+	full                bool   // with numbers beside the whiskers
 	head                [2]string
 	key                 []keyEntry
 	leftAxis, rightAxis axis
@@ -54,13 +57,16 @@ type keyEntry struct {
 // few lie so far out that the rest could not be read; those whiskers end in an
 // arrow.
 func (d *trialData) newForest(fits []*crossover.RegionFit, full bool) *forestPlot {
-	p := &forestPlot{full: full, pitch: 8, lead: 12}
+	p := &forestPlot{full: full, pitch: 8, lead: 12, what: "regions", nameLines: 1}
 	if full {
 		p.pitch, p.lead = 19, 18
 	}
 	var left, right []float64
 	for _, f := range fits {
-		l := forestLane{name: f.Region, failed: f.Failed, margin: [2]float64{math.NaN(), math.NaN()}}
+		l := forestLane{name: f.Region, margin: [2]float64{math.NaN(), math.NaN()}}
+		if f.Failed != "" {
+			l.failed = "no model: " + f.Failed
+		}
 		a := amountOf(f)
 		row := func(e *crossover.Effect, series int) interval {
 			iv := interval{series: series, est: float64(e.Estimate), low: float64(e.Low), top: float64(e.High)}
@@ -113,12 +119,18 @@ func (d *trialData) newForest(fits []*crossover.RegionFit, full bool) *forestPlo
 	}
 	p.head = [2]string{axisName("Change of "+what, unit), axisName("Difference between treatments", unit)}
 	p.leftAxis, p.rightAxis = forestAxis(left), forestAxis(right)
-	names := make([]string, len(p.lanes))
-	for i, l := range p.lanes {
-		names[i] = l.name
+	p.place()
+	return p
+}
+
+// place lays the panels side by side, right of the names.
+func (p *forestPlot) place() {
+	var names []string
+	for _, l := range p.lanes {
+		names = append(names, wrap(l.name, laneName, p.nameLines)...)
 	}
 	from, numbers, between := labelColumn(names), 0.0, 50.0
-	if full {
+	if p.full {
 		numbers, between = 192, 22
 	}
 	each := (wideWidth - 8 - from - between - 2*numbers) / 2
@@ -126,7 +138,6 @@ func (d *trialData) newForest(fits []*crossover.RegionFit, full bool) *forestPlo
 	p.rightAxis.from = from + each + numbers + between
 	p.rightAxis.to = p.rightAxis.from + each
 	p.numberA, p.numberB = p.leftAxis.to+12, p.rightAxis.to+12
-	return p
 }
 
 // marginOf returns the margins that decide, carried to the unit of the
@@ -160,11 +171,14 @@ func marginOf(f *crossover.RegionFit, t *crossover.Attenuation) (lo, hi float64)
 	return lo, hi
 }
 
+// laneName is the length of a line of a lane's name.
+const laneName = 25
+
 // labelColumn is where the first panel begins, right of the names of its rows.
 func labelColumn(names []string) float64 {
 	w := 0.0
 	for _, n := range names {
-		w = max(w, 1.05*textWidth(clip(n, 25))) // bold
+		w = max(w, 1.05*textWidth(clip(n, laneName))) // bold
 	}
 	return min(max(w, 60), 200) + 14
 }
@@ -195,7 +209,7 @@ func (p *forestPlot) draw(id, title string, from, to int) string {
 	}
 	tops = append(tops, y)
 	var s svg
-	s.open("chart forest", id, wideWidth, y+foot, title, fmt.Sprintf("Estimates with confidence intervals of %d regions; the values are in the table.", to-from))
+	s.open("chart forest", id, wideWidth, y+foot, title, fmt.Sprintf("Estimates with confidence intervals of %d %s; the values are in the table.", to-from, p.what))
 	x := p.leftAxis.from
 	for _, k := range p.key {
 		s.mark(k.series, x+5, 13, 4.5, `class="`+seriesClass("f", k.series)+`"`, "")
@@ -221,9 +235,12 @@ func (p *forestPlot) draw(id, title string, from, to int) string {
 			s.line(0, top-1, wideWidth, top-1, `class="rule"`)
 		}
 		mid := (top+bottom)/2 + 3.5
-		s.text(4, mid, `class="t strong"`, clip(l.name, 25))
+		lines := wrap(l.name, laneName, p.nameLines)
+		for k, line := range lines {
+			s.text(4, mid+15*(float64(k)-float64(len(lines)-1)/2), `class="t strong"`, line)
+		}
 		if l.failed != "" {
-			s.text(p.leftAxis.from+6, mid, `class="t"`, clip("no model: "+l.failed, 110))
+			s.text(p.leftAxis.from+6, mid, `class="t"`, clip(l.failed, 110))
 			continue
 		}
 		if b := p.rightAxis; l.margin[0] < l.margin[1] {

@@ -23,6 +23,8 @@ func GroupMethods(g *Group, infos ...Info) ([]Paragraph, []Reference) {
 	w.model(d, plan)
 	w.attenuation(d)
 	w.multiplicity(d)
+	w.scores(d)
+	w.associations(d)
 	w.voxelwise(g)
 	if g.Software != "" {
 		w.paragraph("Software", "Analyses were run with "+g.Software+".")

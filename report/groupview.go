@@ -33,7 +33,8 @@ type groupView struct {
 	Undrawn    int // spaghetti plots left out
 	Effects    []*effectsTable
 	Evidence   []evidenceView
-	Scales     string // prior scales of the Bayes factors
+	Symptoms   *symptomsView // nil: there is nothing on symptoms
+	Scales     string        // prior scales of the Bayes factors
 	Models     []fitView
 	Quality    template.HTML
 	LeftOut    []crossover.FlowItem
@@ -138,6 +139,7 @@ func newGroupView(g *Group, scale float64) *groupView {
 		v.evidence(m)
 		v.models(m)
 	}
+	v.symptoms()
 	v.Quality = template.HTML(d.drawQuality(v.ids.next(), g.Quality))
 	v.leftOut()
 	v.maps(g, scale)
@@ -163,6 +165,9 @@ func (v *groupView) contents() {
 	add(len(v.People) > 0, "people", "Each person")
 	add(len(v.Effects) > 0, "effects", "Effects")
 	add(len(v.Evidence) > 0, "evidence", "For and against attenuation")
+	if v.Symptoms != nil {
+		add(true, "symptoms", v.Symptoms.Heading)
+	}
 	add(len(v.Models) > 0, "models", "Models")
 	add(v.Quality != "" || len(v.LeftOut) > 0, "quality", "Quality")
 	add(len(v.Maps) > 0, "maps", "Maps")

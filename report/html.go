@@ -27,7 +27,10 @@ var pageText string
 //go:embed group.tmpl
 var groupText string
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{"capital": capital}).Parse(strip(pageText + groupText)))
+//go:embed symptoms.tmpl
+var symptomsText string
+
+var pages = template.Must(template.New("").Funcs(template.FuncMap{"capital": capital}).Parse(strip(pageText + groupText + symptomsText)))
 
 // capital returns s as it stands at the beginning of a line.
 func capital(s string) string {

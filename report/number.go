@@ -115,3 +115,23 @@ func plural(n int, one, many string) string {
 	}
 	return strconv.Itoa(n) + " " + many
 }
+
+// wrap breaks s into at most lines lines of n characters, between words where
+// it can; what does not fit is cut off, which an ellipsis says. It returns at
+// least one line.
+func wrap(s string, n, lines int) []string {
+	var out []string
+	rest := []rune(s)
+	for len(out) < lines-1 && len(rest) > n {
+		cut := n
+		for k := n; k > 0; k-- {
+			if rest[k] == ' ' {
+				cut = k
+				break
+			}
+		}
+		out = append(out, string(rest[:cut]))
+		rest = []rune(strings.TrimLeft(string(rest[cut:]), " "))
+	}
+	return append(out, clip(string(rest), n))
+}

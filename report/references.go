@@ -6,12 +6,16 @@ import "strings"
 var works = map[string]Reference{
 	"alsop2015":         {Text: "Alsop DC, Detre JA, Golay X, et al. Recommended implementation of arterial spin-labeled perfusion MRI for clinical applications: a consensus of the ISMRM Perfusion Study Group and the European consortium for ASL in dementia. Magn Reson Med 2015;73:102–116.", DOI: "10.1002/mrm.25197"},
 	"benjamini1995":     {Text: "Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and powerful approach to multiple testing. J R Stat Soc B 1995;57:289–300.", DOI: "10.1111/j.2517-6161.1995.tb02031.x"},
+	"bollen1985":        {Text: "Bollen KA, Jackman RW. Regression diagnostics: an expository treatment of outliers and influential cases. Sociol Methods Res 1985;13:510–542.", DOI: "10.1177/0049124185013004004"},
 	"buxton1998":        {Text: "Buxton RB, Frank LR, Wong EC, Siewert B, Warach S, Edelman RR. A general kinetic model for quantitative perfusion imaging with arterial spin labeling. Magn Reson Med 1998;40:383–396.", DOI: "10.1002/mrm.1910400308"},
 	"chappell2009":      {Text: "Chappell MA, Groves AR, Whitcher B, Woolrich MW. Variational Bayesian inference for a nonlinear forward model. IEEE Trans Signal Process 2009;57:223–236.", DOI: "10.1109/TSP.2008.2005752"},
 	"clement2022":       {Text: "Clement P, Castellaro M, Okell TW, et al. ASL-BIDS, the brain imaging data structure extension for arterial spin labeling. Sci Data 2022;9:543.", DOI: "10.1038/s41597-022-01615-9"},
+	"cook1977":          {Text: "Cook RD. Detection of influential observation in linear regression. Technometrics 1977;19:15–18.", DOI: "10.1080/00401706.1977.10489493"},
 	"dai2008":           {Text: "Dai W, Garcia D, de Bazelaire C, Alsop DC. Continuous flow-driven inversion for arterial spin labeling using pulsed radio frequency and gradient fields. Magn Reson Med 2008;60:1488–1497.", DOI: "10.1002/mrm.21790"},
 	"dolui2024":         {Text: "Dolui S, Wang Z, Wolf RL, et al. Automated quality evaluation index for arterial spin labeling derived cerebral blood flow maps. J Magn Reson Imaging 2024.", DOI: "10.1002/jmri.29308"},
+	"efron1987":         {Text: "Efron B. Better bootstrap confidence intervals. J Am Stat Assoc 1987;82:171–185.", DOI: "10.1080/01621459.1987.10478410"},
 	"fonov2011":         {Text: "Fonov V, Evans AC, Botteron K, Almli CR, McKinstry RC, Collins DL. Unbiased average age-appropriate atlases for pediatric studies. NeuroImage 2011;54:313–327.", DOI: "10.1016/j.neuroimage.2010.07.033"},
+	"freedman1983":      {Text: "Freedman D, Lane D. A nonstochastic interpretation of reported significance levels. J Bus Econ Stat 1983;1:292–298.", DOI: "10.1080/07350015.1983.10509354"},
 	"garcia2005":        {Text: "Garcia DM, Duhamel G, Alsop DC. Efficiency of inversion pulses for background suppressed arterial spin labeling. Magn Reson Med 2005;54:366–372.", DOI: "10.1002/mrm.20556"},
 	"greve2009":         {Text: "Greve DN, Fischl B. Accurate and robust brain image alignment using boundary-based registration. NeuroImage 2009;48:63–72.", DOI: "10.1016/j.neuroimage.2009.06.060"},
 	"herscovitch1985":   {Text: "Herscovitch P, Raichle ME. What is the correct value for the brain–blood partition coefficient for water? J Cereb Blood Flow Metab 1985;5:65–69.", DOI: "10.1038/jcbfm.1985.9"},
@@ -21,8 +25,10 @@ var works = map[string]Reference{
 	"lakens2013":        {Text: "Lakens D. Calculating and reporting effect sizes to facilitate cumulative science: a practical primer for t-tests and ANOVAs. Front Psychol 2013;4:863.", DOI: "10.3389/fpsyg.2013.00863"},
 	"lu2004":            {Text: "Lu H, Clingman C, Golay X, van Zijl PCM. Determining the longitudinal relaxation time (T1) of blood at 3.0 tesla. Magn Reson Med 2004;52:679–682.", DOI: "10.1002/mrm.20178"},
 	"luh1999":           {Text: "Luh WM, Wong EC, Bandettini PA, Hyde JS. QUIPSS II with thin-slice TI1 periodic saturation: a method for improving accuracy of quantitative perfusion imaging using pulsed arterial spin labeling. Magn Reson Med 1999;41:1246–1254.", DOI: "10.1002/(SICI)1522-2594(199906)41:6<1246::AID-MRM22>3.0.CO;2-N"},
+	"ly2016":            {Text: "Ly A, Verhagen J, Wagenmakers EJ. Harold Jeffreys’s default Bayes factor hypothesis tests: explanation, extension, and application in psychology. J Math Psychol 2016;72:19–32.", DOI: "10.1016/j.jmp.2015.06.004"},
 	"maes1997":          {Text: "Maes F, Collignon A, Vandermeulen D, Marchal G, Suetens P. Multimodality image registration by maximization of mutual information. IEEE Trans Med Imaging 1997;16:187–198.", DOI: "10.1109/42.563664"},
 	"mutsaerts2017":     {Text: "Mutsaerts HJMM, Petr J, Václavů L, et al. The spatial coefficient of variation in arterial spin labeling cerebral blood flow images. J Cereb Blood Flow Metab 2017;37:3184–3192.", DOI: "10.1177/0271678X16683690"},
+	"nieuwenhuis2011":   {Text: "Nieuwenhuis S, Forstmann BU, Wagenmakers EJ. Erroneous analyses of interactions in neuroscience: a problem of significance. Nat Neurosci 2011;14:1105–1107.", DOI: "10.1038/nn.2886"},
 	"patterson1971":     {Text: "Patterson HD, Thompson R. Recovery of inter-block information when block sizes are unequal. Biometrika 1971;58:545–554.", DOI: "10.1093/biomet/58.3.545"},
 	"power2012":         {Text: "Power JD, Barnes KA, Snyder AZ, Schlaggar BL, Petersen SE. Spurious but systematic correlations in functional connectivity MRI networks arise from subject motion. NeuroImage 2012;59:2142–2154.", DOI: "10.1016/j.neuroimage.2011.10.018"},
 	"rolls2020":         {Text: "Rolls ET, Huang CC, Lin CP, Feng J, Joliot M. Automated anatomical labelling atlas 3. NeuroImage 2020;206:116189.", DOI: "10.1016/j.neuroimage.2019.116189"},
@@ -30,11 +36,14 @@ var works = map[string]Reference{
 	"satterthwaite1946": {Text: "Satterthwaite FE. An approximate distribution of estimates of variance components. Biometrics Bull 1946;2:110–114.", DOI: "10.2307/3002019"},
 	"schuirmann1987":    {Text: "Schuirmann DJ. A comparison of the two one-sided tests procedure and the power approach for assessing the equivalence of average bioavailability. J Pharmacokinet Biopharm 1987;15:657–680.", DOI: "10.1007/BF01068419"},
 	"senn2002":          {Text: "Senn S. Cross-over trials in clinical research. 2nd ed. Chichester: Wiley; 2002.", DOI: "10.1002/0470854596"},
+	"steiger1980":       {Text: "Steiger JH. Tests for comparing elements of a correlation matrix. Psychol Bull 1980;87:245–251.", DOI: "10.1037/0033-2909.87.2.245"},
 	"wang2005":          {Text: "Wang J, Zhang Y, Wolf RL, Roc AC, Alsop DC, Detre JA. Amplitude-modulated continuous arterial spin-labeling 3.0-T perfusion MR imaging with a single coil: feasibility study. Radiology 2005;235:218–228.", DOI: "10.1148/radiol.2351031663"},
 	"wansapura1999":     {Text: "Wansapura JP, Holland SK, Dunn RS, Ball WS. NMR relaxation times in the human brain at 3.0 tesla. J Magn Reson Imaging 1999;9:531–538.", DOI: "10.1002/(SICI)1522-2586(199904)9:4<531::AID-JMRI4>3.0.CO;2-L"},
+	"wilcox1994":        {Text: "Wilcox RR. The percentage bend correlation coefficient. Psychometrika 1994;59:601–616.", DOI: "10.1007/BF02294395"},
 	"wong1998":          {Text: "Wong EC, Buxton RB, Frank LR. Quantitative imaging of perfusion using a single subtraction (QUIPSS and QUIPSS II). Magn Reson Med 1998;39:702–708.", DOI: "10.1002/mrm.1910390506"},
 	"wright2008":        {Text: "Wright PJ, Mougin OE, Totman JJ, et al. Water proton T1 measurements in brain tissue at 7, 3, and 1.5T using IR-EPI, IR-TSE, and MPRAGE: results and optimization. MAGMA 2008;21:121–130.", DOI: "10.1007/s10334-008-0104-8"},
 	"zhang2013":         {Text: "Zhang X, Petersen ET, Ghariq E, et al. In vivo blood T1 measurements at 1.5 T, 3 T, and 7 T. Magn Reson Med 2013;70:1082–1086.", DOI: "10.1002/mrm.24550"},
+	"zou2007":           {Text: "Zou GY. Toward using confidence intervals to compare correlations. Psychol Methods 2007;12:399–413.", DOI: "10.1037/1082-989X.12.4.399"},
 }
 
 // splitDOI parts the source of a constant, "Alsop et al. 2015,
@@ -46,7 +55,7 @@ func splitDOI(source string) (text, doi string, ok bool) {
 	}
 	text = strings.TrimRight(source[:i], " ,;(")
 	doi, _, _ = strings.Cut(source[i+len("doi:"):], " ")
-	doi = strings.TrimRight(doi, ".,;")
+	doi = strings.TrimRight(doi, ".,;:")
 	if strings.Count(doi, "(") < strings.Count(doi, ")") {
 		doi = strings.TrimSuffix(doi, ")")
 	}

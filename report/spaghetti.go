@@ -52,17 +52,40 @@ func threads(points []crossover.Point, treatment string, phases []string) []thre
 	return out
 }
 
-// drawSpaghetti returns one panel a treatment with a line for each person from
-// phase to phase, and the model's means with their intervals on top, all on
-// one axis; "" if there is nothing to draw.
+// A spaghettiPlot is what a spaghetti plot shows: values of people over the
+// columns, which are the phases of a scan or the visits of a score.
+type spaghettiPlot struct {
+	title, desc, label string
+	columns            []string
+	points             []crossover.Point    // Phase names the column
+	means              []crossover.CellMean // likewise
+	amount             amount
+	counted            string  // what N of a mean counts: "scans"
+	width              float64 // of two panels of two columns
+	stagger            bool    // long names of columns stand on two lines by turns
+}
+
+// drawSpaghetti draws the values and the means of a model.
 func (d *trialData) drawSpaghetti(id string, f *crossover.RegionFit) string {
-	if len(f.Data) == 0 || len(d.Treatments) == 0 || len(d.Phases) == 0 {
+	return d.drawThreads(id, spaghettiPlot{
+		title: f.Region + ", " + measureName(f.Measure), desc: fmt.Sprintf("Each person's values under %s, with the model's means.", strings.Join(d.Treatments, " and ")),
+		label:   axisName(capital(measureName(f.Measure)), measureUnit(f)),
+		columns: d.Phases, points: f.Data, means: f.Means, amount: meansOf(f), counted: "scans",
+		width: spaghettiWidth * max(1, float64(len(d.Treatments)*len(d.Phases))/4),
+	})
+}
+
+// drawThreads returns one panel a treatment with a line for each person from
+// column to column, and the means with their intervals on top, all on one
+// axis; "" if there is nothing to draw.
+func (d *trialData) drawThreads(id string, p spaghettiPlot) string {
+	if len(p.points) == 0 || len(d.Treatments) == 0 || len(p.columns) == 0 {
 		return ""
 	}
 	var all []float64
 	panels := make([][]thread, len(d.Treatments))
 	for t, name := range d.Treatments {
-		panels[t] = threads(f.Data, name, d.Phases)
+		panels[t] = threads(p.points, name, p.columns)
 		for _, h := range panels[t] {
 			all = append(all, h.values...)
 		}
@@ -70,21 +93,25 @@ func (d *trialData) drawSpaghetti(id string, f *crossover.RegionFit) string {
 	if !slices.ContainsFunc(all, func(v float64) bool { return !math.IsNaN(v) }) {
 		return ""
 	}
-	for _, m := range f.Means {
+	for _, m := range p.means {
 		all = append(all, float64(m.Mean), float64(m.Low), float64(m.High))
 	}
-	a := meansOf(f)
+	a := p.amount
 	lo, hi := spanOf(nil, all)
 	const height, left, gap = 320.0, 46.0, 16.0
-	width := spaghettiWidth * max(1, float64(len(panels)*len(d.Phases))/4)
-	each := (width - left - 4 - gap*float64(len(panels)-1)) / float64(len(panels))
+	foot := 26.0
+	each := (p.width - left - 4 - gap*float64(len(panels)-1)) / float64(len(panels))
+	room := int(each / 8 / float64(len(p.columns))) // for the name of a column [characters]
+	long := p.stagger && slices.ContainsFunc(p.columns, func(c string) bool { return len([]rune(c)) > room })
+	if long {
+		foot, room = 42, 2*room
+	}
 	var s svg
-	s.open("chart spaghetti", id, width, height, f.Region+", "+measureName(f.Measure),
-		fmt.Sprintf("Each person's values under %s, with the model's means.", strings.Join(d.Treatments, " and ")))
-	s.text(0, 15, `class="t"`, axisName(capital(measureName(f.Measure)), measureUnit(f)))
+	s.open("chart spaghetti", id, p.width, height, p.title, p.desc)
+	s.text(0, 15, `class="t"`, p.label)
 	for t, list := range panels {
 		from := left + float64(t)*(each+gap)
-		c := chart{svg: &s, x: axis{lo: -0.5, hi: float64(len(d.Phases)) - 0.5, from: from, to: from + each}, y: axis{lo: lo, hi: hi, from: height - 26, to: 52}}
+		c := chart{svg: &s, x: axis{lo: -0.5, hi: float64(len(p.columns)) - 0.5, from: from, to: from + each}, y: axis{lo: lo, hi: hi, from: height - foot, to: 52}}
 		for _, v := range niceTicks(lo, hi, 6) {
 			y := c.y.at(v)
 			c.line(c.x.from, y, c.x.to, y, `class="rule"`)
@@ -93,16 +120,20 @@ func (d *trialData) drawSpaghetti(id string, f *crossover.RegionFit) string {
 			}
 		}
 		c.line(c.x.from, c.y.from, c.x.to, c.y.from, `class="ax"`)
-		for k, name := range d.Phases {
-			c.text(c.x.at(float64(k)), c.y.from+18, `class="t" text-anchor="middle"`, clip(name, int(each/8/float64(len(d.Phases)))))
+		for k, name := range p.columns {
+			y := c.y.from + 18
+			if long && k%2 == 1 {
+				y += 15
+			}
+			c.text(c.x.at(float64(k)), y, `class="t" text-anchor="middle"`, clip(name, max(2, room)))
 		}
 		series := treatmentSeries(t)
 		c.text(c.x.from, 40, `class="t strong `+seriesClass("f", series)+`"`, clip(d.Treatments[t], max(4, int(each/8.5)-5)))
 		c.text(c.x.to, 40, `class="t" text-anchor="end"`, "n = "+fmt.Sprint(len(list)))
 		for _, h := range list {
-			c.thread(h, d.Phases, a)
+			c.thread(h, p.columns, a)
 		}
-		c.means(f.Means, d.Treatments[t], d.Phases, series, a, d.Level)
+		c.means(p.means, d.Treatments[t], p.columns, series, a, d.Level, p.counted)
 	}
 	return s.close()
 }
@@ -137,8 +168,8 @@ func (c chart) thread(h thread, phases []string, a amount) {
 	c.raw(`</path>`)
 }
 
-// means draws the model's means of one treatment, joined, with intervals.
-func (c chart) means(means []crossover.CellMean, treatment string, phases []string, series int, a amount, level float64) {
+// means draws the means of one treatment, joined, with intervals.
+func (c chart) means(means []crossover.CellMean, treatment string, phases []string, series int, a amount, level float64, counted string) {
 	x, y := make([]float64, len(phases)), make([]float64, len(phases))
 	cells := make([]*crossover.CellMean, len(phases))
 	for k, phase := range phases {
@@ -162,7 +193,7 @@ func (c chart) means(means []crossover.CellMean, treatment string, phases []stri
 	}
 	c.marks(series, x, y, 6, func(i int) string {
 		m := cells[i]
-		return fmt.Sprintf("mean, %s, %s: %s (%s %s), %d scans", treatment, phases[i], a.with(m.Mean), ci(level), a.interval(m.Low, m.High), m.N)
+		return fmt.Sprintf("mean, %s, %s: %s (%s %s), %d %s", treatment, phases[i], a.with(m.Mean), ci(level), a.interval(m.Low, m.High), m.N, counted)
 	})
 	c.svg.raw(`</g>`)
 }
