@@ -39,13 +39,13 @@ var (
 )
 
 const (
-	// longest is the largest scale in units of the largest distance: there a
+	// longest bounds the scales in units of the largest distance: there a
 	// Matérn field is, but for a constant, its intrinsic limit (the variogram is
 	// a straight line for ν = 1/2), so that longer ones bring nothing new.
 	longest = 4
 	// shortest is the smallest scale in units of the median distance to the
-	// nearest place: practically no correlation.
-	shortest = 0.25
+	// nearest place: a correlation of 0.14 there at most.
+	shortest = 0.5
 	// floor is added to each share of variance, so that covariances which are
 	// singular to rounding keep a likelihood.
 	floor = 1e-8
@@ -54,10 +54,8 @@ const (
 // scales returns the grid of ℓ, from near to far by factors of two.
 func scales(near, far float64) []float64 {
 	var s []float64
-	for v := near * shortest; ; v *= 2 {
+	for v := near * shortest; v < far*longest; v *= 2 {
 		s = append(s, v)
-		if v >= far*longest {
-			return s
-		}
 	}
+	return s
 }

@@ -124,7 +124,7 @@ func TestCorrelationsAreThoseOfTheDraws(t *testing.T) {
 	if l.Err() != nil {
 		t.Fatal(l)
 	}
-	near(t, "correlations", n.Posterior.Correlations(y, 50, 11), nullCorrelations(n, y, 50), 1e-10)
+	near(t, "correlations", n.Posterior.Correlations([][]float64{y}, 50, 11)[0], nullCorrelations(n, y, 50), 1e-10)
 }
 
 // The posterior finds the covariance a map was drawn with.

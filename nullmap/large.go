@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	subsetSeeds = 136 // places from all over
-	subsetNear  = 2   // neighbours of each, for the short distances
+	subsetSeeds = 84 // places from all over
+	subsetNear  = 2  // neighbours of each, for the short distances
 )
 
 // largeProcess is the Gaussian process for more places than are decomposed
-// whole. Its covariance comes from the posterior given about 400 of them: random
+// whole. Its covariance comes from the posterior given about 250 of them: random
 // ones, each with its two nearest neighbours. The posterior knows that it has
 // seen no more, so that the null becomes wider, not wrong; and where maps are
-// smooth enough for autocorrelation to matter, 400 places hold nearly all there
+// smooth enough for autocorrelation to matter, 250 places hold nearly all there
 // is to know of it.
 func (m Map) largeProcess(l *diag.List, o Options) (engine, []Parameter) {
 	at := m.subset(o.Seed)
@@ -63,7 +63,7 @@ func (m Map) largeProcess(l *diag.List, o Options) (engine, []Parameter) {
 	return d, ps
 }
 
-// subset returns about 400 places.
+// subset returns about 250 places.
 func (m Map) subset(seed uint64) []int {
 	n := len(m.Values)
 	r := stream(seed, forSubset, 0)

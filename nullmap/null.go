@@ -113,8 +113,8 @@ const (
 // map does not allow. Warnings: fewer than 20 places, places left out for want
 // of a value, several places at one spot.
 //
-// Cost: gp decomposes the covariances of up to 600 places (9 s for 400 on two
-// cores); more places are fitted on 400 of them. No n × n matrix is made for
+// Cost: gp decomposes the covariances of up to 600 places (see [NewFamily]); more
+// places are fitted on about 250 of them. No n × n matrix is made for
 // more than 5,000 places.
 func New(m Map, o Options) (*Null, diag.List) {
 	if o.Method == "" {

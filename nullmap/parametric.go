@@ -182,21 +182,41 @@ func (f *Family) GLS(response, regressor []float64) Test {
 		t.Estimate, t.SE, t.P = math.NaN(), math.NaN(), math.NaN()
 		return t
 	}
+	return f.gls(f.project(yc), f.project(xc))
+}
+
+// project returns the coefficients of a map without mean in the eigenvectors of
+// every covariance.
+func (f *Family) project(x []float64) [][]float64 {
+	out := make([][]float64, len(f.cells))
+	for c := range out {
+		out[c] = make([]float64, f.N-1)
+		f.cells[c].project(out[c], x)
+	}
+	return out
+}
+
+// gls is GLS given the coefficients of response and regressor.
+func (f *Family) gls(response, regressor [][]float64) Test {
+	df := float64(f.N - 2)
+	t := Test{T: math.NaN(), DF: df, Effective: math.NaN()}
 	m := len(nuggets)
 	prob := make([]float64, len(f.cells)*m)
 	beta, se := make([]float64, len(prob)), make([]float64, len(prob))
-	y, x := make([]float64, f.N-1), make([]float64, f.N-1)
+	square, cross, own := make([]float64, f.N-1), make([]float64, f.N-1), make([]float64, f.N-1)
 	for ci := range f.cells {
 		c := &f.cells[ci]
-		c.project(y, yc)
-		c.project(x, xc)
+		for i, y := range response[ci] {
+			x := regressor[ci][i]
+			square[i], cross[i], own[i] = x*x, x*y, y*y
+		}
 		for k, phi := range nuggets {
 			var xx, xy, yy float64
 			for i, l := range c.lambda {
 				w := 1 / share(l, phi)
-				xx += w * x[i] * x[i]
-				xy += w * x[i] * y[i]
-				yy += w * y[i] * y[i]
+				xx += w * square[i]
+				xy += w * cross[i]
+				yy += w * own[i]
 			}
 			rss := math.Max(yy-xy*xy/xx, 1e-14*yy)
 			at := ci*m + k
@@ -205,17 +225,17 @@ func (f *Family) GLS(response, regressor []float64) Test {
 		}
 	}
 	normalise(prob)
-	var above, square float64
+	var above, second float64
 	for i, w := range prob {
 		t.Estimate += w * beta[i]
-		square += w * (beta[i]*beta[i] + se[i]*se[i])
+		second += w * (beta[i]*beta[i] + se[i]*se[i])
 		p := upperT(math.Abs(beta[i])/se[i], df)
 		if beta[i] > 0 {
 			p = 1 - p
 		}
 		above += w * p
 	}
-	t.SE = math.Sqrt(math.Max(0, square-t.Estimate*t.Estimate))
+	t.SE = math.Sqrt(math.Max(0, second-t.Estimate*t.Estimate))
 	t.P = math.Min(1, 2*math.Min(above, 1-above))
 	return t
 }

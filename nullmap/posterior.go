@@ -37,21 +37,26 @@ func (f *Family) Fit(x []float64) *Posterior {
 	if len(x) != f.N {
 		panic("nullmap: Family.Fit: one value for each place wanted")
 	}
-	p := &Posterior{family: f, x: centred(x)}
+	z := centred(x)
+	return f.fit(z, f.project(z))
+}
+
+// fit is Fit given the coefficients of x, which has mean zero.
+func (f *Family) fit(x []float64, z [][]float64) *Posterior {
+	p := &Posterior{family: f, x: x}
 	m := len(nuggets)
 	p.prob = make([]float64, len(f.cells)*m)
 	p.q = make([]float64, len(p.prob))
-	z := make([]float64, f.N-1)
+	square := make([]float64, f.N-1)
 	for c := range f.cells {
 		cell := &f.cells[c]
-		cell.project(z, p.x)
-		for i, v := range z {
-			z[i] = v * v
+		for i, v := range z[c] {
+			square[i] = v * v
 		}
 		for k, phi := range nuggets {
 			var q float64
 			for i, l := range cell.lambda {
-				q += z[i] / share(l, phi)
+				q += square[i] / share(l, phi)
 			}
 			p.q[c*m+k] = q
 			p.prob[c*m+k] = -cell.logdet[k]/2 - float64(f.N-1)/2*math.Log(q)
@@ -108,12 +113,25 @@ func (p *Posterior) pick(r *rand.Rand) (cell, nugget int) {
 // variance draws σ² given the covariance: Σ z²/v over χ² with n − 1 degrees of
 // freedom.
 func (p *Posterior) variance(r *rand.Rand, cell, nugget int) float64 {
-	var chi float64
-	for range p.family.N - 1 {
-		v := r.NormFloat64()
-		chi += v * v
+	return p.q[cell*len(nuggets)+nugget] / (2 * gamma(r, float64(p.family.N-1)/2))
+}
+
+// gamma draws from the gamma distribution of the given shape, at least 1, and
+// scale 1. Source: Marsaglia & Tsang 2000, doi:10.1145/358407.358414.
+func gamma(r *rand.Rand, shape float64) float64 {
+	d := shape - 1.0/3
+	c := 1 / math.Sqrt(9*d)
+	for {
+		x := r.NormFloat64()
+		v := 1 + c*x
+		if v <= 0 {
+			continue
+		}
+		v *= v * v
+		if math.Log(1-r.Float64()) < x*x/2+d-d*v+d*math.Log(v) {
+			return d * v
+		}
 	}
-	return p.q[cell*len(nuggets)+nugget] / chi
 }
 
 // draw writes a surrogate with mean zero to dst. buf has room for N − 1.
@@ -127,35 +145,66 @@ func (p *Posterior) draw(dst, buf []float64, r *rand.Rand) {
 	expand(dst, buf, c.u)
 }
 
-// Correlations returns the Pearson correlation of y with each of count
-// surrogates of the map, numbers 0 to count − 1 of the seed, without making the
+// Correlations returns the Pearson correlations of other maps with surrogates 0
+// to count − 1 of the seed, one row for each map in ys, without making the
 // surrogates: in a covariance's eigenvectors a correlation costs n operations,
-// not n². They are the correlations of y with the surrogates of [Null.Draw] for
-// the same seed. They are NaN if y is constant.
-func (p *Posterior) Correlations(y []float64, count int, seed uint64) []float64 {
-	f := p.family
-	yc := centred(y)
-	norm := math.Sqrt(dot(yc, yc))
-	at := make([][]float64, len(f.cells))
-	out := make([]float64, count)
-	for k := range out {
-		r := stream(seed, forDraw, k)
-		ci, ni := p.pick(r)
-		s := p.variance(r, ci, ni)
-		c := &f.cells[ci]
-		if at[ci] == nil {
-			at[ci] = make([]float64, f.N-1)
-			c.project(at[ci], yc)
+// not n². They are the correlations with what [Null.Draw] gives for the same
+// seed. A row is NaN if its map is constant. It panics if a map has not one value
+// for each place.
+func (p *Posterior) Correlations(ys [][]float64, count int, seed uint64) [][]float64 {
+	d := p.coefficients(count, seed)
+	out := make([][]float64, len(ys))
+	for k, y := range ys {
+		if len(y) != p.family.N {
+			panic("nullmap: Posterior.Correlations: one value for each place wanted")
 		}
-		var xy, xx float64
-		for j, l := range c.lambda {
-			v := r.NormFloat64() * math.Sqrt(s*share(l, nuggets[ni]))
-			xy += v * at[ci][j]
-			xx += v * v
+		yc := centred(y)
+		at := make([][]float64, len(p.family.cells))
+		for _, c := range d.cell {
+			if at[c] == nil {
+				at[c] = make([]float64, p.family.N-1)
+				p.family.cells[c].project(at[c], yc)
+			}
 		}
-		out[k] = xy / (math.Sqrt(xx) * norm)
+		out[k] = make([]float64, count)
+		d.correlate(out[k], at, math.Sqrt(dot(yc, yc)))
 	}
 	return out
+}
+
+// coefficients are surrogates in the eigenvectors of the covariance each was
+// drawn with.
+type coefficients struct {
+	cell []int
+	unit [][]float64 // length 1
+}
+
+func (p *Posterior) coefficients(count int, seed uint64) coefficients {
+	d := coefficients{make([]int, count), make([][]float64, count)}
+	for k := range count {
+		r := stream(seed, forDraw, k)
+		ci, ni := p.pick(r)
+		p.variance(r, ci, ni) // correlations do not need it, but the draws that follow do
+		v := make([]float64, p.family.N-1)
+		var square float64
+		for j, l := range p.family.cells[ci].lambda {
+			v[j] = r.NormFloat64() * math.Sqrt(share(l, nuggets[ni]))
+			square += v[j] * v[j]
+		}
+		for j := range v {
+			v[j] /= math.Sqrt(square)
+		}
+		d.cell[k], d.unit[k] = ci, v
+	}
+	return d
+}
+
+// correlate writes the correlation of each surrogate with a map whose
+// coefficients are at, by cell, and whose length is norm.
+func (d coefficients) correlate(dst []float64, at [][]float64, norm float64) {
+	for k, v := range d.unit {
+		dst[k] = dot(v, at[d.cell[k]]) / norm
+	}
 }
 
 // A Covariance sums up a posterior by its means.
