@@ -136,7 +136,7 @@ func (p *pairing) associate(workers int) Association {
 	}
 	for i := 1; i < len(treatments); i++ {
 		d := shift(treatments[i], rows[0], rows[i], plan.Adjust, o)
-		d.Moderation = p.moderate(treatments[0], treatments[i], slices.Concat(rows[0], rows[i]))
+		d.Moderation = moderate(treatments[0], treatments[i], slices.Concat(rows[0], rows[i]), plan.Adjust, a.plan.Model.Level)
 		out.Differences = append(out.Differences, d)
 	}
 	for i := range rows {
@@ -288,7 +288,7 @@ func residuals(y []float64, covariates [][]float64) []float64 {
 // leave of them within treatments, so that slopes have the scale of
 // correlations. Kenward and Roger's degrees
 // of freedom.
-func (p *pairing) moderate(first, second string, rows []AssociationPoint) Moderation {
+func moderate(first, second string, rows []AssociationPoint, adjust []string, level float64) Moderation {
 	out := Moderation{Slope1: nan, Slope2: nan, Delta: nan, SE: nan, DF: nan, T: nan, P: nan, Low: nan, High: nan, NObs: len(rows)}
 	x, y := make([]float64, len(rows)), make([]float64, len(rows))
 	restX, restY := make([]float64, len(rows)), make([]float64, len(rows))
@@ -318,7 +318,7 @@ func (p *pairing) moderate(first, second string, rows []AssociationPoint) Modera
 	t.AddFactor("treatment", treatment, first, second)
 	t.AddFactor("subject", subject)
 	formula := "score ~ measure*treatment"
-	for k, c := range p.plan.Adjust {
+	for k, c := range adjust {
 		if c == AdjustPeriod {
 			continue
 		}
@@ -359,7 +359,7 @@ func (p *pairing) moderate(first, second string, rows []AssociationPoint) Modera
 		return out
 	}
 	fit := d.Fit(lmm.REML)
-	in := lmm.Inference{DDF: lmm.KenwardRoger, Level: p.a.plan.Model.Level}
+	in := lmm.Inference{DDF: lmm.KenwardRoger, Level: level}
 	w := make([]float64, len(d.Names))
 	linear := func(atSlope, atChange float64) lmm.Estimate {
 		w[slope], w[change] = atSlope, atChange

@@ -1,0 +1,173 @@
+package crossover
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+
+	"phasl/corr"
+	"phasl/internal/par"
+)
+
+// An AssociationPower is how often the analysis of an association says what,
+// over simulated trials in which people are measured under two treatments.
+// Rejected means p < 0.05, two-sided: power, or the type I error where the
+// truth is no difference.
+type AssociationPower struct {
+	Name       string  `json:"name"`
+	People     int     `json:"people"`
+	R1         float64 `json:"r1"` // true (partial) correlation under treatment 1
+	R2         float64 `json:"r2"` // under treatment 2
+	Stability  float64 `json:"stability"`
+	Covariates int     `json:"covariates"`
+	Shape      string  `json:"shape"` // of the score's error
+	Trials     int     `json:"trials"`
+	Draws      int     `json:"draws"` // of the permutation test; 0: it was not tried
+
+	Correlation Rate `json:"correlation_rejected"` // under treatment 1, by t
+	// Naive is how often the correlation is significant under treatment 1 and
+	// not under treatment 2, which is no test of their difference.
+	Naive Rate `json:"significant_in_one_only"`
+
+	Steiger     Rate   `json:"steiger_rejected"`
+	Permutation Rate   `json:"permutation_rejected"` // labels swapped within people
+	Moderation  Rate   `json:"moderation_rejected"`  // slopes by a mixed model
+	Covered     Rate   `json:"moderation_covered"`   // its interval holds the true difference of slopes; NaN unless that is zero
+	Width       Number `json:"median_width"`         // of Zou's 95 % interval of the difference
+	Unfitted    int    `json:"unfitted"`             // trials without one of the tests, left out of its rate
+}
+
+// SimulateAssociation draws trials of a scenario and counts. Results depend on
+// the seed and not on the number of workers. o.Draws below 1 leaves the
+// permutation test out; o.Methods is not used: correlations are Pearson's.
+func SimulateAssociation(s corr.Scenario, o corr.SimulationOptions) (*AssociationPower, error) {
+	if l := s.Check(); l.Err() != nil {
+		return nil, l
+	}
+	if o.Studies <= 0 {
+		o.Studies = 10_000
+	}
+	out := &AssociationPower{Name: s.Name, People: s.People, R1: s.R1, R2: s.R2, Stability: s.Stability, Covariates: s.Covariates, Shape: s.Y.String(), Trials: o.Studies, Draws: max(0, o.Draws)}
+	type verdict struct{ first, naive, steiger, permutation, moderation, covered, width float64 } // 1 for yes, NaN for unknown
+	said := make([]verdict, o.Studies)
+	names := make([]string, s.Covariates)
+	for j := range names {
+		names[j] = fmt.Sprintf("z%d", j+1)
+	}
+	yes := func(p float64) float64 {
+		switch {
+		case math.IsNaN(p):
+			return math.NaN()
+		case p < 0.05:
+			return 1
+		}
+		return 0
+	}
+	par.Ranges(o.Workers, o.Studies, 8, func(lo, hi int) {
+		for k := lo; k < hi; k++ {
+			c := s.Study(o.Seed, k)
+			v := &said[k]
+			p1, p2 := corr.Correlate(c[0], corr.Options{}).P, corr.Correlate(c[1], corr.Options{}).P
+			v.first = yes(p1)
+			v.naive = v.first * (1 - yes(p2))
+			d := corr.Compare(c[0], c[1], corr.Options{Permutations: max(0, o.Draws), Seed: o.Seed + uint64(k)<<32, Workers: 1})
+			v.steiger, v.permutation, v.width = yes(d.P), yes(d.Permutation.P), d.High-d.Low
+			var rows []AssociationPoint
+			for t, treatment := range []string{"first", "second"} {
+				part := make([]AssociationPoint, s.People)
+				for i := range part {
+					part[i] = AssociationPoint{Subject: fmt.Sprintf("%04d", i), Treatment: treatment, Period: 1 + (i+t)%2, X: Number(c[t].X[i]), Y: Number(c[t].Y[i])}
+					for j := range names {
+						part[i].Covariates = append(part[i].Covariates, Number(c[t].Covariates[j][i]))
+					}
+				}
+				x, y := residuals(c[t].X, c[t].Covariates), residuals(c[t].Y, c[t].Covariates)
+				for i := range part {
+					part[i].XResidual, part[i].YResidual = Number(x[i]), Number(y[i])
+				}
+				rows = append(rows, part...)
+			}
+			m := moderate("first", "second", rows, names, 0.95)
+			v.moderation, v.covered = yes(float64(m.P)), math.NaN()
+			if s.R1 == s.R2 && !math.IsNaN(float64(m.Low)) {
+				v.covered = 0
+				if m.Low <= 0 && 0 <= m.High {
+					v.covered = 1
+				}
+			}
+		}
+	})
+	rate := func(of func(*verdict) float64) Rate {
+		sum, n := 0.0, 0
+		for i := range said {
+			if x := of(&said[i]); !math.IsNaN(x) {
+				sum, n = sum+x, n+1
+			}
+		}
+		p := sum / float64(n)
+		return Rate{Number(p), Number(math.Sqrt(p * (1 - p) / float64(n)))}
+	}
+	out.Correlation = rate(func(v *verdict) float64 { return v.first })
+	out.Naive = rate(func(v *verdict) float64 { return v.naive })
+	out.Steiger = rate(func(v *verdict) float64 { return v.steiger })
+	out.Permutation = rate(func(v *verdict) float64 { return v.permutation })
+	out.Moderation = rate(func(v *verdict) float64 { return v.moderation })
+	out.Covered = rate(func(v *verdict) float64 { return v.covered })
+	var widths []float64
+	for i := range said {
+		if v := &said[i]; math.IsNaN(v.first + v.steiger + v.moderation) {
+			out.Unfitted++
+		} else {
+			widths = append(widths, v.width)
+		}
+	}
+	slices.Sort(widths)
+	out.Width = nan
+	if n := len(widths); n > 0 {
+		out.Width = Number((widths[(n-1)/2] + widths[n/2]) / 2)
+	}
+	return out, nil
+}
+
+// PeopleForCorrelation returns the least number of people with whom a true
+// (partial, covariates of them) correlation r is found at p < 0.05, two-sided,
+// with at least the probability power, by Fisher's z; 0 if more than 100,000
+// are needed.
+//
+//	n = 3 + k + ((z₀.₉₇₅ + z_power)/atanh r)²
+func PeopleForCorrelation(r float64, covariates int, power float64) int {
+	return least(covariates, func(n int) float64 {
+		return math.Abs(math.Atanh(r)) * math.Sqrt(float64(n-3-covariates))
+	}, power)
+}
+
+// PeopleForDifference returns the same for the difference of two correlations
+// r1 and r2 in the same people, by Steiger's test, where the measure and the
+// score each correlate stability between the two treatments.
+func PeopleForDifference(r1, r2, stability float64, covariates int, power float64) int {
+	cross := stability * (r1 + r2) / 2
+	return least(covariates, func(n int) float64 {
+		d := corr.NonOverlapping(r1, r2, stability, cross, cross, stability, n-covariates, 0.95, corr.TwoSided)
+		return math.Abs(d.Steiger.Stat)
+	}, power)
+}
+
+// maxPeople bounds the search for a number of people.
+const maxPeople = 100_000
+
+// least finds the smallest n whose test statistic, expected to be shift(n), is
+// beyond 1.96 with the probability power.
+func least(covariates int, shift func(n int) float64, power float64) int {
+	const critical = 1.959963984540054
+	enough := func(n int) bool {
+		s := shift(n)
+		return math.Erfc((critical-s)/math.Sqrt2)/2 >= power
+	}
+	low := 4 + covariates
+	if !enough(maxPeople) {
+		return 0
+	}
+	n := low + sort.Search(maxPeople-low, func(i int) bool { return enough(low + i) })
+	return n
+}

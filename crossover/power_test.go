@@ -1,0 +1,73 @@
+package crossover_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"phasl/corr"
+	"phasl/crossover"
+)
+
+// The tests of a difference reject at their level where there is none, and
+// "significant under one treatment and not under the other" does not: with
+// equal correlations it is said far too often.
+func TestAssociationLevels(t *testing.T) {
+	n := 2000
+	if testing.Short() {
+		n = 400
+	}
+	for _, s := range []corr.Scenario{
+		{Name: "none", People: 26, Stability: 0.5, Covariates: 1},
+		{Name: "equal", People: 26, R1: 0.5, R2: 0.5, Stability: 0.5, Covariates: 1},
+		{Name: "scores", People: 26, R1: 0.5, R2: 0.5, Stability: 0.5, Y: corr.Score, Y2: corr.Score},
+	} {
+		got, err := crossover.SimulateAssociation(s, corr.SimulationOptions{Studies: n, Seed: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Four Monte Carlo errors about 5 %, and 2 % for what the method errs itself.
+		most := 0.05 + 0.02 + 4*math.Sqrt(0.05*0.95/float64(n))
+		if got.Moderation.Share > crossover.Number(most) || got.Steiger.Share > crossover.Number(most) || got.Unfitted > 0 {
+			t.Errorf("%s: moderation %.3f, Steiger %.3f, %d unfitted", s.Name, float64(got.Moderation.Share), float64(got.Steiger.Share), got.Unfitted)
+		}
+		if c := float64(got.Covered.Share); math.Abs(c-(1-float64(got.Moderation.Share))) > 1e-9 {
+			t.Errorf("%s: coverage %.3f is not one less the rate of rejection", s.Name, c)
+		}
+		if s.R1 == 0.5 && s.Y == corr.Normal && got.Naive.Share < 0.15 {
+			t.Errorf("%s: significant in one only in %.3f", s.Name, float64(got.Naive.Share))
+		}
+		again, _ := crossover.SimulateAssociation(s, corr.SimulationOptions{Studies: n, Seed: 3, Workers: 1})
+		if fmt.Sprint(*again) != fmt.Sprint(*got) {
+			t.Errorf("%s: depends on the number of workers", s.Name)
+		}
+	}
+	if _, err := crossover.SimulateAssociation(corr.Scenario{People: 2}, corr.SimulationOptions{}); err == nil {
+		t.Error("two people make a trial")
+	}
+}
+
+// The closed forms of the number of people give that power in simulated trials.
+func TestPeopleNeeded(t *testing.T) {
+	if n := crossover.PeopleForCorrelation(0.3, 0, 0.8); n != 85 { // 3 + ((1.960 + 0.842)/0.30952)² = 84.93
+		t.Errorf("%d people for r = 0.3, want 85", n)
+	}
+	if n := crossover.PeopleForDifference(0.3, 0.3, 0.5, 0, 0.8); n != 0 {
+		t.Errorf("%d people show a difference that is not there", n)
+	}
+	trials := 1500
+	if testing.Short() {
+		trials = 300
+	}
+	for _, tt := range []struct{ r1, r2, stability float64 }{{0.56, 0, 0.5}, {0.7, 0.2, 0.3}} {
+		n := crossover.PeopleForDifference(tt.r1, tt.r2, tt.stability, 1, 0.8)
+		got, err := crossover.SimulateAssociation(corr.Scenario{People: n, R1: tt.r1, R2: tt.r2, Stability: tt.stability, Covariates: 1}, corr.SimulationOptions{Studies: trials, Seed: 8})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Three Monte Carlo errors, and 2 % for the approximation.
+		if d := math.Abs(float64(got.Steiger.Share) - 0.8); d > 0.02+3*float64(got.Steiger.SE) {
+			t.Errorf("%+v, %d people: power %.3f, want 0.8", tt, n, float64(got.Steiger.Share))
+		}
+	}
+}
