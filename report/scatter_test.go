@@ -274,15 +274,63 @@ func TestCourseGeometry(t *testing.T) {
 		if len(bars) != len(c.Cells) {
 			t.Fatalf("%d intervals for %d cells", len(bars), len(c.Cells))
 		}
-		// Cells and bars come in the same order; lengths share one scale.
-		unit := (float(t, bars[0]["y1"]) - float(t, bars[0]["y2"])) / float64(c.Cells[0].High-c.Cells[0].Low)
+		// Cells and bars come in the same order. Two ticks give the scale.
+		tick := map[string]float64{}
+		for m := range strings.SplitSeq(fig, "<text ") {
+			if i := strings.Index(m, ">"); strings.Contains(m, "anchor=\"end\"") && i > 0 {
+				_, y, _ := strings.Cut(m, `y="`)
+				y, _, _ = strings.Cut(y, `"`)
+				label, _, _ := strings.Cut(m[i+1:], "<")
+				tick[label] = float(t, y) - 4
+			}
+		}
+		at := func(v crossover.Number) float64 { return tick["0"] + (tick["30"]-tick["0"])*float64(v)/30 }
 		for k, q := range c.Cells {
-			if got := float(t, bars[k]["y1"]) - float(t, bars[k]["y2"]); math.Abs(got-unit*float64(q.High-q.Low)) > 0.06 { // hundredths of a unit, scaled by the first bar
-				t.Errorf("%s, %s: the bar is %g long, want %g", q.Treatment, q.Visit, got, unit*float64(q.High-q.Low))
+			if lo, hi := float(t, bars[k]["y1"]), float(t, bars[k]["y2"]); math.Abs(lo-at(q.Low)) > 0.03 || math.Abs(hi-at(q.High)) > 0.03 { // hundredths of a unit, from two ticks
+				t.Errorf("%s, %s: the bar runs from %g to %g, want %g to %g", q.Treatment, q.Visit, lo, hi, at(q.Low), at(q.High))
 			}
 			if q.Visit == "day1" && (q.N != 25 || q.Missing != 1) {
 				t.Errorf("%s, day 1: n %d, missing %d", q.Treatment, q.N, q.Missing)
 			}
 		}
+	}
+}
+
+// Whiskers of the overview end where the limits are, and symbols stand at the
+// estimates.
+func TestAssociationForestGeometry(t *testing.T) {
+	d := newTrialData(fakeTrial{people: 12, seed: 3}.group().withSymptoms(t, 26, symptomPlan))
+	p := d.newAssociationForest()
+	fig := p.draw("x", "overview", 0, len(p.lanes))
+	lines := elements(t, fig, "line", "whisker")
+	marks := append(elements(t, fig, "circle", "f0")[1:], elements(t, fig, "path", "f3")[1:]...) // the first of each is the key's
+	var circles, diamonds []float64
+	for _, m := range marks {
+		if m["cx"] != "" {
+			circles = append(circles, float(t, m["cx"]))
+			continue
+		}
+		x, _, _ := strings.Cut(strings.TrimPrefix(m["d"], "M"), " ")
+		diamonds = append(diamonds, float(t, x))
+	}
+	k := 0
+	for i := range d.Associations.List {
+		a := &d.Associations.List[i]
+		check := func(ax axis, what string, lo, hi crossover.Number) {
+			if x0, x1 := float(t, lines[k]["x1"]), float(t, lines[k]["x2"]); math.Abs(x0-ax.at(float64(lo))) > 0.006 || math.Abs(x1-ax.at(float64(hi))) > 0.006 { // a hundredth of a unit
+				t.Errorf("%s, %s: whisker from %g to %g", a.Name, what, x0, x1)
+			}
+			k++
+		}
+		for j := range a.By {
+			check(p.leftAxis, a.By[j].Treatment, a.By[j].Low, a.By[j].High)
+		}
+		check(p.rightAxis, "difference", a.Differences[0].Low, a.Differences[0].High)
+		if math.Abs(circles[i]-p.leftAxis.at(float64(a.By[0].R))) > 0.006 || math.Abs(diamonds[i]-p.rightAxis.at(float64(a.Differences[0].Delta))) > 0.006 {
+			t.Errorf("%s: symbols at %g and %g", a.Name, circles[i], diamonds[i])
+		}
+	}
+	if k != len(lines) || p.leftAxis.lo != -1 || p.leftAxis.hi != 1 {
+		t.Errorf("%d of %d whiskers, axis %g to %g", k, len(lines), p.leftAxis.lo, p.leftAxis.hi)
 	}
 }

@@ -137,6 +137,47 @@ func TestSymptomsLead(t *testing.T) {
 	if line := d.associationLine(&a); !strings.Contains(line, "that it differs under naltrexone is not shown") {
 		t.Error(line)
 	}
+	a.By[0].PAdjusted = 0.2
+	if line := d.associationLine(&a); !strings.Contains(line, "no correlation is shown") {
+		t.Errorf("p = 0.001, adjusted 0.2: %s", line)
+	}
+	for _, tt := range []struct {
+		r, delta crossover.Number
+		want     string
+	}{{0.2, 0.2, "none shown under placebo, difference to naltrexone not shown"}, {0.01, 0.2, "shown under placebo, difference to naltrexone not shown"}, {0.2, 0.01, "none shown under placebo, differs under naltrexone"}, {0.01, num(nan), "shown under placebo, difference to naltrexone not shown"}} {
+		a.By[0].PAdjusted, a.Differences[0].PAdjusted = tt.r, tt.delta
+		var got []string
+		for _, q := range d.associationTags(&a) {
+			got = append(got, q.Text)
+		}
+		if strings.Join(got, ", ") != tt.want {
+			t.Errorf("adjusted p %g and %g are labelled %q", float64(tt.r), float64(tt.delta), got)
+		}
+	}
+}
+
+// A caption names the people who are ringed, with r without them; the
+// introduction says how well differences are known.
+func TestSymptomCaption(t *testing.T) {
+	a := crossover.Association{Name: "x", By: []crossover.Correlation{{Treatment: "placebo", R: 0.5, Influence: []crossover.Influence{{Subject: "03", DR: -0.2, Turns: true}, {Subject: "04", DR: 0.1, Large: true}, {Subject: "05", DR: 0.05}}}},
+		Differences: []crossover.CorrelationShift{{N: 20, Low: -0.1, High: 0.7}, {N: 22, Low: 0, High: 1.2}}}
+	d := newTrialData(&Group{Results: &crossover.Results{Level: 0.9, Associations: &crossover.Associations{Method: "spearman", Level: 0.9, List: []crossover.Association{a}}}})
+	got := d.scatterCaption(&a)
+	for _, want := range []string{"p crosses 0.1 (*)", "under placebo sub-03 0.30*, sub-04 0.60.", "90 % band", "of ranks"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the caption lacks %q: %s", want, got)
+		}
+	}
+	if strings.Contains(got, "sub-05") || strings.Contains(got, "Adjusted values") {
+		t.Error(got)
+	}
+	if got := d.differenceReach(); got != "; with 20 to 22 people it is known to about ±0.40 to 0.60" {
+		t.Error(got)
+	}
+	a.By[0].Influence = a.By[0].Influence[2:]
+	if got := d.scatterCaption(&a); !strings.Contains(got, "nobody alone carries p across 0.1.") {
+		t.Error(got)
+	}
 }
 
 // Without clinical scores there is no part, no entry and no word.
@@ -347,6 +388,16 @@ func TestSymptomMethods(t *testing.T) {
 	golden(t, "symptom-methods.txt", write())
 
 	s := g.Results.Associations
+	swaps := "swapped the two treatments"
+	if !strings.Contains(write(), swaps) {
+		t.Errorf("no %q", swaps)
+	}
+	for i := range s.List {
+		s.List[i].Differences[0].PPermutation = num(nan)
+	}
+	if strings.Contains(write(), swaps) {
+		t.Error("the methods speak of a permutation that was not made")
+	}
 	s.Method, s.Permutations, s.Bootstrap, s.Multiplicity = "spearman", 0, 0, "none"
 	for i := range s.List {
 		a := &s.List[i]
