@@ -8,7 +8,7 @@ import (
 // A Comparison is the difference of one correlation between two conditions in
 // which the same people were measured. A number that does not exist is NaN.
 type Comparison struct {
-	N, K      int     // people measured in both conditions; covariates (the larger number)
+	N, K      int     // people measured in both conditions; covariates
 	R1, R2    float64 // the correlation in each condition, of these people
 	Delta     float64 // R1 − R2
 	Low, High float64 // Zou's interval of Delta
@@ -36,28 +36,31 @@ type Comparison struct {
 // Wright's.
 //
 // The permutation test swaps the two records of a person, each person or not
-// with probability one half. What is swapped are the scores: ranked or bent,
-// residuals on the covariates, centred and scaled within their condition, so
-// that a difference in means, variances or regression on the covariates is no
-// reason to reject. The statistic is the difference on Fisher's scale over its
-// own standard error, estimated from people's influence values,
+// with probability one half. A record is x and y as residuals on the covariates
+// of their condition, ranked before or standardised after, together with those
+// covariates, centred; so a difference in means, variances or regression on the
+// covariates is no reason to reject. After a swap the residuals are formed
+// again (else they would have too little freedom, and the test would reject too
+// often). The statistic is the difference on Fisher's scale over a standard
+// error from the influence values of people,
 //
-//	d_i = ψ1_i − ψ2_i,  ψ = (uv − r(u² + v²)/2)/(1 − r²),  T = (z1 − z2)/√Σ(d_i − mean)²
+//	T = (z1 − z2)/√Σ(ψ1_i − ψ2_i)²,  ψ = (uv − r(u² + v²)/2)/(1 − r²)
 //
-// with u, v of mean 0 and mean square 1. The test holds in large samples
-// whatever the distributions, as T is then normal under every relabelling and
-// in the data; docs/methods/associations.md has its error at n = 26. If there
-// are no more swaps in all than o.Permutations, each is taken once.
+// with u and v of mean square 1. The test holds in large samples whatever the
+// distributions, as T is then normal under every relabelling and in the data;
+// docs/methods/associations.md has its error at n = 26. If there are no more
+// swaps in all than o.Permutations, each is taken once.
 //
-// Compare panics if columns differ in length.
+// Compare panics if columns differ in length, or the conditions in their number
+// of covariates.
 func Compare(a, b Data, o Options) *Comparison {
 	a.check()
 	b.check()
-	if len(a.X) != len(b.X) {
-		panic(fmt.Sprintf("corr: conditions of %d and %d people", len(a.X), len(b.X)))
+	if len(a.X) != len(b.X) || len(a.Covariates) != len(b.Covariates) {
+		panic(fmt.Sprintf("corr: conditions of %d and %d people, %d and %d covariates", len(a.X), len(b.X), len(a.Covariates), len(b.Covariates)))
 	}
 	nan := math.NaN()
-	out := &Comparison{K: max(len(a.Covariates), len(b.Covariates)), R1: nan, R2: nan, Delta: nan, Low: nan, High: nan, Z: nan, P: nan, Correlation: nan,
+	out := &Comparison{K: len(a.Covariates), R1: nan, R2: nan, Delta: nan, Low: nan, High: nan, Z: nan, P: nan, Correlation: nan,
 		Permutation: Permutation{P: nan}, Bootstrap: noBootstrap("")}
 	out.Rows, out.Missing = both(a, b)
 	out.N = len(out.Rows)
@@ -104,7 +107,7 @@ type paired struct {
 
 // newPaired expects complete data.
 func newPaired(a, b Data, o Options) *paired {
-	p := &paired{n: len(a.X), k: max(len(a.Covariates), len(b.Covariates))}
+	p := &paired{n: len(a.X), k: len(a.Covariates)}
 	if o.Method == Kendall {
 		p.reason = "Kendall's coefficients are not compared"
 		return p

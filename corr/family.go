@@ -145,7 +145,11 @@ func (m *member) tail(r float64) float64 {
 	if math.IsNaN(r) {
 		return 0
 	}
-	return normalTail(math.Atanh(r)/math.Sqrt(fisherVariance(m.e.m, 0, m.e.n, m.e.k)), m.side)
+	v := fisherVariance(m.e.m, 0, m.e.n, m.e.k)
+	if math.IsInf(v, 1) { // Kendall with four people
+		v = 1
+	}
+	return normalTail(math.Atanh(r)/math.Sqrt(v), m.side)
 }
 
 // permuted returns the partial correlation under a permutation of all people.

@@ -2,13 +2,9 @@ package corr
 
 import "math"
 
-// swap returns the permutation p-value.
-func (p *paired) swap(o Options) Permutation      { return p.swapBy(o, true) }
-func (p *paired) swapPlain(o Options) Permutation { return p.swapBy(o, false) }
-
-func (p *paired) swapBy(o Options, studentised bool) Permutation {
+// swap returns the permutation p-value of the difference: see [Compare].
+func (p *paired) swap(o Options) Permutation {
 	s := newSwapper(p)
-	s.studentised = studentised
 	seen := s.statistic(newWork(p.n, p.k), make([]bool, p.n))
 	if math.IsNaN(seen) {
 		return Permutation{P: math.NaN()}
@@ -57,10 +53,9 @@ func (s *stream) coins(dst []bool) {
 // the covariates, standardised within the condition, and the covariates
 // themselves, centred there.
 type swapper struct {
-	m           Method
-	from        [2]Removal
-	r           [2]Data // records by condition; covariates differ in number at most if one has none
-	studentised bool
+	m    Method
+	from [2]Removal
+	r    [2]Data // records by condition
 }
 
 func newSwapper(p *paired) *swapper {
@@ -125,13 +120,11 @@ func (s *swapper) load(w *work, condition int, swapped []bool) {
 	}
 }
 
-// statistic returns T, or z1 − z2 if not studentised, after the records of
-// some people were swapped. NaN if a correlation does not exist or is ±1.
+// statistic returns T after the records of some people were swapped: NaN if a
+// correlation does not exist or is ±1.
 func (s *swapper) statistic(w *work, swapped []bool) float64 {
 	var z [2]float64
-	for i := range w.rows {
-		w.diff[i] = 0
-	}
+	clear(w.diff)
 	for c := range z {
 		s.load(w, c, swapped)
 		w.basis()
@@ -152,13 +145,9 @@ func (s *swapper) statistic(w *work, swapped []bool) float64 {
 			w.diff[i] += cross*u*v - half*(u*u/uu+v*v/vv)
 		}
 	}
-	d := z[0] - z[1]
-	if !s.studentised {
-		return d
-	}
 	v := dot(w.diff, w.diff) // they add up to zero
 	if !(v > 1e-20) {
 		return 0 // nobody differs between the conditions
 	}
-	return d / math.Sqrt(v)
+	return (z[0] - z[1]) / math.Sqrt(v)
 }

@@ -31,7 +31,7 @@ type adjustColumn struct {
 // read reads the columns that the flags name and checks them, every fault at
 // once.
 func (c *associateCmd) read() (*associateTable, diag.List) {
-	rows, err := readCells(c.Data)
+	rows, err := readRows(c.Data)
 	if err != nil {
 		var l diag.List
 		if err := collect(&l, err); err != nil {

@@ -17,10 +17,10 @@ import (
 // missingCells are the ways a table says that a value is not known.
 var missingCells = map[string]bool{"": true, "NA": true, "n/a": true, "N/A": true, "NaN": true, "nan": true}
 
-// readTable reads a table as readCells does. A column is numeric if all its
+// readTable reads a table as readRows does. A column is numeric if all its
 // cells that are not missing are numbers.
 func readTable(path string) (*lmm.Table, error) {
-	rows, err := readCells(path)
+	rows, err := readRows(path)
 	if err != nil {
 		return nil, err
 	}
@@ -41,12 +41,12 @@ func readTable(path string) (*lmm.Table, error) {
 	return t, nil
 }
 
-// readCells reads a CSV or TSV file with a header, which is the first of the
+// readRows reads a CSV or TSV file with a header, which is the first of the
 // rows returned; lines that begin with # are comments. The sign that separates
 // cells is the header's: a tab, else a semicolon if there is no comma, else a
 // comma. Names of columns are trimmed and distinct, and all rows as long as
 // the header.
-func readCells(path string) ([][]string, error) {
+func readRows(path string) ([][]string, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, diag.List{{File: path, Found: "it cannot be read: " + reason(err), Fix: "look at the path", Err: err}}
