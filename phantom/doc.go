@@ -10,8 +10,9 @@
 // with labelled regions.
 //
 // [NewTrial] simulates a whole crossover trial: [Trial.Values] are its regional
-// CBF without images, [Trial.Person] the images of one person, [Trial.Planted]
-// and [Trial.Resolved] what an analysis ought to find.
+// CBF without images, [Trial.Person] the images of one person, [Trial.Ratings]
+// the scores of its questionnaires, [Trial.Planted], [Trial.Resolved] and
+// [Trial.PlantedCorrelations] what an analysis ought to find.
 //
 // Start with [Demo] for files, with [Brain.Maps] and [Simulate] for images in
 // memory.

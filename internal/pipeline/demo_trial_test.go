@@ -58,6 +58,16 @@ func TestDemoTrial(t *testing.T) {
 			t.Errorf("%+v", x)
 		}
 	}
+	planted := 0
+	for _, a := range r.Associations {
+		if a.N != 3 || (a.Treatment == "placebo") != (a.True > 0.5) || !(float64(a.Planted) > 0.8*float64(a.True)) && a.True > 0 {
+			t.Errorf("%+v", a)
+		}
+		planted++
+	}
+	if planted != 8 {
+		t.Errorf("%d correlations with symptoms, want 8", planted)
+	}
 	page, err := os.ReadFile(filepath.Join(c.Dir, "derivatives", "index.html"))
 	if err != nil || !strings.Contains(string(page), `href="report.html"`) {
 		t.Errorf("the page over participants does not lead to the report (%v)", err)

@@ -57,6 +57,14 @@ func TestSimulateRegions(t *testing.T) {
 			t.Errorf("%v: %v", p.Severity, p)
 		}
 	}
+	if len(r.Associations) != 8 || len(r.Questionnaires) != 4 {
+		t.Errorf("%d associations, questionnaires %v", len(r.Associations), r.Questionnaires)
+	}
+	for _, q := range append(r.Questionnaires, "derivatives/truth/associations.tsv") {
+		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(q))); err != nil {
+			t.Error(err)
+		}
+	}
 	trial, _ := phantom.NewTrial(opt)
 	want := trial.Values()
 	var l diag.List
