@@ -22,8 +22,9 @@ type Symptoms struct {
 }
 
 // A PlantedAssociation is one association of a simulated trial: that of its
-// plan, under the treatment Within ("": the reference). Under treatments that
-// no planted association names, the score goes with nothing.
+// plan, under the treatment Within ("": the reference). Global CBF is that of
+// whole grey matter. Under treatments that no planted association names, the
+// score goes with nothing.
 type PlantedAssociation struct {
 	crossover.AssociationPlan
 	// R is the correlation over people of the score written, or its change, with
