@@ -85,7 +85,9 @@ type Null struct {
 	values     []float64 // at Used
 	sorted     []float64 // the same in ascending order, if they are kept
 	parts      []partOf
-	lags       *lags // for VariogramFit
+	lags       *lags       // for VariogramFit
+	coords     []voxel.Vec // at Used
+	distances  *Distances  // at Used, or nil
 }
 
 // A partOf is a group of places with surrogates of its own.
@@ -168,7 +170,7 @@ func New(m Map, o Options) (*Null, diag.List) {
 			n.Posterior = gp.Posterior
 		}
 	}
-	n.lags = full.reportLags()
+	n.lags, n.coords, n.distances = full.reportLags(), full.Coords, full.Distances
 	return n, l
 }
 
@@ -421,4 +423,13 @@ func maskCoords(m *voxel.Mask) []voxel.Vec {
 		}
 	}
 	return out
+}
+
+// Distances returns the distances [mm] among the places used, as the map gave
+// them or straight. It makes an n × n matrix in the latter case.
+func (n *Null) Distances() *Distances {
+	if n.distances != nil {
+		return n.distances
+	}
+	return Euclidean(n.coords)
 }

@@ -207,6 +207,9 @@ func (d coefficients) correlate(dst []float64, at [][]float64, norm float64) {
 	}
 }
 
+// Family returns the covariances the posterior is over.
+func (p *Posterior) Family() *Family { return p.family }
+
 // A Covariance sums up a posterior by its means.
 type Covariance struct {
 	Scale     float64 // geometric mean of ℓ [mm], over covariances with spatial structure

@@ -37,6 +37,7 @@ type grammar struct {
 	Demo      demoCmd      `cmd:"" help:"Simulate a trial, process and analyse it, and compare with the truth."`
 	Associate associateCmd `cmd:"" help:"Correlate two columns of a table, and compare the correlation between two treatments."`
 	LMM       lmmCmd       `cmd:"" name:"lmm" help:"Fit a linear mixed model to a table."`
+	Nulls     nullsCmd     `cmd:"" help:"Make random maps with a map's spatial autocorrelation, and test another map against them."`
 	Score     scoreCmd     `cmd:"" help:"Score questionnaires and rating scales from a table of their items."`
 
 	Version kong.VersionFlag `help:"Print the version and exit." short:"V"`
