@@ -116,7 +116,7 @@ func visitName(v string) string { return orText(v, "session") }
 // intervals.
 func (d *trialData) drawCourse(id string, c *crossover.ScoreCourse) string {
 	p := spaghettiPlot{
-		title: courseName(c), desc: "Each person's scores under " + strings.Join(d.Treatments, " and ") + ", with the means.", label: axisName(courseName(c), "points"),
+		title: courseName(c), desc: "Each person's scores under " + strings.Join(d.Treatments, " and ") + ", with the means.", label: "Points",
 		amount: courseAmount(c), counted: "people", stagger: true,
 		width: courseWidth * max(1, float64(len(d.Treatments))/2),
 	}
@@ -143,6 +143,15 @@ func (d *trialData) courseGroup(c *crossover.ScoreCourse) courseGroup {
 	}
 	return g
 }
+
+// A courseTable is scores with the name of their intervals.
+type courseTable struct {
+	CI     string
+	Groups []courseGroup
+}
+
+// TableOf is what the template of a table of scores takes.
+func (s *symptomsView) TableOf(g []courseGroup) courseTable { return courseTable{s.CI, g} }
 
 // Cut is the number of other scores that the table leaves out for length.
 func (s *symptomsView) Cut() int { return s.NOthers - len(s.Others) }

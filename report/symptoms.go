@@ -353,12 +353,21 @@ func (d *trialData) newAssociationForest() *forestPlot {
 	return p
 }
 
-// spanR writes an interval of correlations.
+// spanR writes an interval of correlations or slopes.
 func spanR(lo, hi crossover.Number) string {
 	if math.IsNaN(float64(lo)) || math.IsNaN(float64(hi)) {
 		return dash
 	}
-	return fixed(float64(lo), 2) + " to " + fixed(float64(hi), 2)
+	return limitR(lo) + " to " + limitR(hi)
+}
+
+// limitR writes a limit with two decimals. That of a slope can be of any size
+// where degrees of freedom are next to none.
+func limitR(v crossover.Number) string {
+	if math.Abs(float64(v)) >= 1000 {
+		return number(float64(v), 2)
+	}
+	return fixed(float64(v), 2)
 }
 
 // signedR writes a difference of correlations or slopes with its sign.

@@ -420,6 +420,17 @@ func TestSymptomMethods(t *testing.T) {
 	}
 }
 
+func TestSpanR(t *testing.T) {
+	for _, tt := range []struct {
+		lo, hi float64
+		want   string
+	}{{-0.004, 0.316, "0.00 to 0.32"}, {-2.733e14, 2.733e14, "−2.7 × 10¹⁴ to 2.7 × 10¹⁴"}, {nan, 1, "–"}, {math.Inf(-1), 1, "−∞ to 1.00"}} {
+		if got := spanR(num(tt.lo), num(tt.hi)); got != tt.want {
+			t.Errorf("%g to %g is written %q, want %q", tt.lo, tt.hi, got, tt.want)
+		}
+	}
+}
+
 // Names are broken between words and lose nothing before the last line.
 func TestWrap(t *testing.T) {
 	for _, tt := range []struct {
