@@ -21,7 +21,7 @@ voxel internal/keyfile
 nifti bids
 register tissue asl atlas lmm scales corr nullmap
 crossover
-phantom report
+phantom report internal/assets
 internal/pipeline
 internal/cli
 cmd/phasl
@@ -29,7 +29,11 @@ cmd/phasl
 
 // mayTouchSystem lists the packages that open files, print or exit. All
 // others take values and return values.
-var mayTouchSystem = []string{"nifti", "bids", "internal/atomicfile", "internal/pipeline", "internal/cli", "cmd/phasl"}
+var mayTouchSystem = []string{"nifti", "bids", "internal/atomicfile", "internal/assets", "internal/pipeline", "internal/cli", "cmd/phasl"}
+
+// mayUseNetwork lists the packages that reach other machines. One place is
+// enough to look at for who wants to know what leaves this one.
+var mayUseNetwork = []string{"internal/assets"}
 
 // testSupport names packages that hold no product code: tests may import them
 // from anywhere, and they may import formats.
@@ -59,6 +63,9 @@ func TestLayers(t *testing.T) {
 				if l, known := level[dep]; !known || l >= own {
 					t.Errorf("%s (layer %d) imports %s, which is not below it", file, own, dep)
 				}
+			}
+			if (imp == "net" || strings.HasPrefix(imp, "net/")) && !slices.Contains(mayUseNetwork, pkg) {
+				t.Errorf("%s imports %q: only %v may use the network", file, imp, mayUseNetwork)
 			}
 			switch top, _, _ := strings.Cut(imp, "/"); top {
 			case "os", "net", "flag", "log":

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"phasl/diag"
+	"phasl/internal/assets"
 )
 
 // Exit codes of the command.
@@ -39,6 +40,7 @@ type grammar struct {
 	LMM       lmmCmd       `cmd:"" name:"lmm" help:"Fit a linear mixed model to a table."`
 	Nulls     nullsCmd     `cmd:"" help:"Make random maps with a map's spatial autocorrelation, and test another map against them."`
 	Score     scoreCmd     `cmd:"" help:"Score questionnaires and rating scales from a table of their items."`
+	Assets    assetsCmd    `cmd:"" help:"List, fetch and check templates, atlases and receptor maps."`
 
 	Version kong.VersionFlag `help:"Print the version and exit." short:"V"`
 }
@@ -72,7 +74,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	parser, err := kong.New(&g,
 		kong.Name("phasl"),
 		kong.Description("Pharmacological perfusion MRI, from raw ASL scans to numbers you can trust.\n\nStart with: phasl demo\n\n"+exitCodesHelp),
-		kong.Vars{"version": "phasl " + Version()},
+		kong.Vars{"version": "phasl " + Version(), "assets_base": assets.DefaultBase},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(helped{code}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, FlagsLast: true}),

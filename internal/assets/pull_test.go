@@ -1,0 +1,721 @@
+package assets
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// content returns bytes that depend on the seed.
+func content(seed uint64, n int) []byte {
+	r := rand.New(rand.NewPCG(seed, 1))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return b
+}
+
+// asset describes bytes as a file of a manifest.
+func asset(name string, b []byte) *File {
+	sum := sha256.Sum256(b)
+	return &File{Name: name, Kind: "receptor", Title: name, Target: "T" + name, Tracer: "x", N: 3,
+		Repository: "o/r", Revision: strings.Repeat("0", 40), Path: "d/" + name + ".nii", File: "receptors/" + name + ".nii",
+		Bytes: int64(len(b)), SHA256: hex.EncodeToString(sum[:]), Licences: []string{"L"}, Citation: "somebody"}
+}
+
+// A server answers each request for a file by what its test says, and counts.
+type server struct {
+	*httptest.Server
+	mu     sync.Mutex
+	ranges map[string][]string // Range of each request, by the file's name
+}
+
+// serve starts a server. answer writes the answer to request k (from 0) for a
+// file.
+func serve(t *testing.T, answer func(w http.ResponseWriter, r *http.Request, name string, k int)) *server {
+	t.Helper()
+	s := &server{ranges: map[string][]string{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.TrimSuffix(filepath.Base(r.URL.Path), ".nii")
+		s.mu.Lock()
+		k := len(s.ranges[name])
+		s.ranges[name] = append(s.ranges[name], r.Header.Get("Range"))
+		s.mu.Unlock()
+		answer(w, r, name, k)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *server) requests(name string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.ranges[name])
+}
+
+// whole answers with b, or with the range asked for.
+func whole(w http.ResponseWriter, r *http.Request, b []byte) {
+	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(string(b)))
+}
+
+// cut answers with b from where it is asked, says how long that is, and breaks
+// the connection once n bytes have gone.
+func cut(w http.ResponseWriter, r *http.Request, b []byte, n int) {
+	from := 0
+	if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from); err == nil {
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(b)-1, len(b)))
+		w.Header().Set("Content-Length", strconv.Itoa(len(b)-from))
+		w.WriteHeader(http.StatusPartialContent)
+	} else {
+		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	}
+	w.Write(b[from : from+n])
+	w.(http.Flusher).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+func puller(dir, base string) *Puller {
+	return &Puller{Store: Store{dir}, Base: base, Stall: 5 * time.Second, pause: func(int) time.Duration { return time.Millisecond }}
+}
+
+// pull pulls one file and returns its outcome.
+func pull(t *testing.T, p *Puller, f *File) Outcome {
+	t.Helper()
+	out, err := p.Pull(t.Context(), []*File{f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out[0]
+}
+
+// holds fails the test unless the file holds b, and nothing is left beside it.
+func holds(t *testing.T, p *Puller, f *File, b []byte) {
+	t.Helper()
+	got, err := os.ReadFile(p.Path(f))
+	if err != nil || string(got) != string(b) {
+		t.Errorf("%s holds %d bytes that are not the file's, %v", f.Name, len(got), err)
+	}
+	nothingElse(t, p, f)
+}
+
+// nothingElse fails the test if parts are left.
+func nothingElse(t *testing.T, p *Puller, f *File) {
+	t.Helper()
+	entries, _ := os.ReadDir(filepath.Dir(p.Path(f)))
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".part") || strings.Contains(e.Name(), ".part-") {
+			t.Errorf("%s was left behind", e.Name())
+		}
+	}
+}
+
+// failed fails the test unless the file was not fetched, for a reason that
+// says so, with a fix, and its place is empty.
+func failed(t *testing.T, p *Puller, o Outcome, reason string) {
+	t.Helper()
+	if o.Status != Failed || o.Problem == nil || !strings.Contains(o.Problem.Found, reason) || o.Problem.Fix == "" {
+		t.Errorf("status %s, %v; want a failure with %q", o.Status, o.Problem, reason)
+	}
+	if _, err := os.Lstat(p.Path(o.File)); err == nil {
+		t.Error("the file has its name although it failed")
+	}
+}
+
+func TestPullThenOffline(t *testing.T) {
+	data := map[string][]byte{"a": content(1, 300_000), "b": content(2, 10), "c": content(3, 70_001)}
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, name string, _ int) {
+		if r.URL.Path != "/mirror/o/r/"+strings.Repeat("0", 40)+"/d/"+name+".nii" || r.Header.Get("Accept-Encoding") != "identity" {
+			t.Errorf("asked for %s, encoded %q", r.URL.Path, r.Header.Get("Accept-Encoding"))
+		}
+		whole(w, r, data[name])
+	})
+	files := []*File{asset("a", data["a"]), asset("b", data["b"]), asset("c", data["c"])}
+	p := puller(t.TempDir(), s.URL+"/mirror/")
+	out, err := p.Pull(t.Context(), files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range files {
+		if out[i].Status != Fetched || out[i].File != f || out[i].Path != p.Path(f) || out[i].Resumed != 0 {
+			t.Errorf("outcome %+v", out[i])
+		}
+		holds(t, p, f, data[f.Name])
+	}
+	s.Close() // what is there needs no network
+	out, err = p.Pull(t.Context(), files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range files {
+		if out[i].Status != Present || len(s.requests(f.Name)) != 1 {
+			t.Errorf("%s: %s after %d requests", f.Name, out[i].Status, len(s.requests(f.Name)))
+		}
+	}
+}
+
+func TestCutConnectionIsCarriedOn(t *testing.T) {
+	b := content(4, 250_000)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, k int) {
+		if k < 2 {
+			cut(w, r, b, 100_000)
+		}
+		whole(w, r, b)
+	})
+	p := puller(t.TempDir(), s.URL)
+	f := asset("a", b)
+	if o := pull(t, p, f); o.Status != Fetched {
+		t.Fatal(o.Problem)
+	}
+	holds(t, p, f, b)
+	if got, want := s.requests("a"), []string{"", "bytes=100000-", "bytes=200000-"}; !slices.Equal(got, want) {
+		t.Errorf("ranges %q, want %q", got, want)
+	}
+}
+
+// A pull that gives up leaves what came, and the next one asks for the rest.
+func TestNextPullCarriesOn(t *testing.T) {
+	b := content(5, 250_000)
+	var sound atomic.Bool
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, k int) {
+		switch {
+		case sound.Load():
+			whole(w, r, b)
+		case k == 0:
+			cut(w, r, b, 123_456)
+		default:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	p := puller(t.TempDir(), s.URL)
+	f := asset("a", b)
+	failed(t, p, pull(t, p, f), "503")
+	if n := len(s.requests("a")); n != maxAttempts {
+		t.Errorf("%d attempts, want %d", n, maxAttempts)
+	}
+	sound.Store(true)
+	o := pull(t, puller(p.Dir, s.URL), f)
+	if o.Status != Fetched || o.Resumed != 123_456 {
+		t.Errorf("%s, %d bytes resumed", o.Status, o.Resumed)
+	}
+	if r := s.requests("a"); r[len(r)-1] != "bytes=123456-" {
+		t.Errorf("asked for %q", r[len(r)-1])
+	}
+	holds(t, p, f, b)
+}
+
+// What a part holds is checked like everything else, and fetched anew if it
+// cannot be right.
+func TestPartOfAnotherVersion(t *testing.T) {
+	b := content(6, 50_000)
+	for _, tt := range []struct {
+		name string
+		part []byte
+	}{{"other bytes", content(7, 20_000)}, {"whole, other bytes", content(8, 50_000)}, {"too long", content(9, 60_000)}} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) { whole(w, r, b) })
+		p := puller(t.TempDir(), s.URL)
+		f := asset("a", b)
+		os.MkdirAll(filepath.Dir(p.Path(f)), 0o777)
+		if err := os.WriteFile(p.partPath(f), tt.part, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if o := pull(t, p, f); o.Status != Fetched {
+			t.Errorf("%s: %v", tt.name, o.Problem)
+			continue
+		}
+		holds(t, p, f, b)
+		if r := s.requests("a"); r[len(r)-1] != "" || len(r) > 2 {
+			t.Errorf("%s: ranges %q", tt.name, r)
+		}
+	}
+}
+
+func TestServersThatIgnoreRanges(t *testing.T) {
+	b := content(10, 90_000)
+	for _, tt := range []struct {
+		name   string
+		answer func(w http.ResponseWriter, r *http.Request)
+	}{
+		{"200", func(w http.ResponseWriter, r *http.Request) { w.Write(b) }},
+		{"416", func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Range") != "" {
+				w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+				return
+			}
+			w.Write(b)
+		}},
+		{"another range", func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Range") != "" {
+				w.Header().Set("Content-Range", "bytes 7-89999/90000")
+				w.WriteHeader(http.StatusPartialContent)
+				w.Write(b[7:])
+				return
+			}
+			w.Write(b)
+		}},
+		{"range without a place", func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Range") != "" {
+				w.WriteHeader(http.StatusPartialContent)
+			}
+			w.Write(b)
+		}},
+		{"range of unknown total", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Range", "bytes 40000-89999/*")
+			w.WriteHeader(http.StatusPartialContent)
+			w.Write(b[40_000:])
+		}},
+	} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, k int) {
+			if k == 0 {
+				cut(w, r, b, 40_000)
+			}
+			tt.answer(w, r)
+		})
+		p := puller(t.TempDir(), s.URL)
+		f := asset("a", b)
+		if o := pull(t, p, f); o.Status != Fetched {
+			t.Errorf("%s: %v", tt.name, o.Problem)
+			continue
+		}
+		holds(t, p, f, b)
+	}
+}
+
+// What is not the file is refused with its reason, and is not kept.
+func TestWrongAnswers(t *testing.T) {
+	b := content(11, 30_000)
+	const page = "\n<!-- proxy --><!DOCTYPE html><html><title>Guest network</title></html>"
+	write := func(status int, body string) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(status)
+			w.Write([]byte(body))
+		}
+	}
+	stream := func(body string) func(http.ResponseWriter, *http.Request) { // of a length not told
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.(http.Flusher).Flush()
+			w.Write([]byte(body))
+		}
+	}
+	for _, tt := range []struct {
+		name, reason string
+		requests     int
+		answer       func(w http.ResponseWriter, r *http.Request)
+	}{
+		{"other bytes", "other bytes came (SHA-256 ", 1, write(200, string(content(12, 30_000)))},
+		{"not there", "answers 404", 1, write(404, "no")},
+		{"gone", "answers 410", 1, write(410, "no")},
+		{"forbidden", "answers 403", 1, write(403, page)},
+		{"proxy", "answers 407", 1, write(407, page)},
+		{"teapot", "answers 418", 1, write(418, "")},
+		{"no content", "answers 204", 1, write(204, "")},
+		{"broken", "answers 500", maxAttempts, write(500, "")},
+		{"page", "a web page came in place of the file", 1, write(200, page)},
+		{"page, streamed", "a web page came in place of the file", 1, stream(page)},
+		{"page of the right length", "a web page came in place of the file", 1, write(200, page+strings.Repeat(" ", 30_000-len(page)))},
+		{"pointer", "a pointer of Git LFS", 1, write(200, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 30000\n")},
+		{"longer", "a file of 30001 bytes came in place of one of 30000", 1, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "30001")
+			w.Write(append(slices.Clone(b), 'x'))
+		}},
+		{"longer, streamed", "more than the 30 kB of the file came", 1, stream(string(b) + "x")},
+		{"shorter", "a file of 10 bytes came in place of one of 30000", 1, write(200, "0123456789")},
+		{"shorter, streamed", "was cut after 10 bytes of 30 kB", maxAttempts, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Range") == "" {
+				stream("0123456789")(w, r)
+				return
+			}
+			w.Header().Set("Content-Range", "bytes 10-29999/30000")
+			w.WriteHeader(http.StatusPartialContent)
+			w.(http.Flusher).Flush()
+		}},
+	} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) { tt.answer(w, r) })
+		p := puller(t.TempDir(), s.URL)
+		f := asset("a", b)
+		o := pull(t, p, f)
+		t.Run(tt.name, func(t *testing.T) {
+			failed(t, p, o, tt.reason)
+			if n := len(s.requests("a")); n != tt.requests {
+				t.Errorf("%d requests, want %d", n, tt.requests)
+			}
+			if tt.requests == 1 {
+				nothingElse(t, p, f)
+			}
+		})
+	}
+}
+
+// A login page does not cost what has come already.
+func TestPageKeepsThePart(t *testing.T) {
+	b := content(13, 30_000)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, k int) {
+		switch k {
+		case 0:
+			cut(w, r, b, 20_000)
+		case 1:
+			w.Write([]byte("<html>log in</html>"))
+		default:
+			whole(w, r, b)
+		}
+	})
+	p := puller(t.TempDir(), s.URL)
+	f := asset("a", b)
+	failed(t, p, pull(t, p, f), "a web page came")
+	if o := pull(t, p, f); o.Status != Fetched || o.Resumed != 20_000 {
+		t.Errorf("%s, %d bytes resumed", o.Status, o.Resumed)
+	}
+	holds(t, p, f, b)
+}
+
+func TestBusyServerIsWaitedFor(t *testing.T) {
+	b := content(14, 1000)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, k int) {
+		if k == 0 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		whole(w, r, b)
+	})
+	p := puller(t.TempDir(), s.URL)
+	start := time.Now()
+	if o := pull(t, p, asset("a", b)); o.Status != Fetched {
+		t.Fatal(o.Problem)
+	}
+	if d := time.Since(start); d < time.Second {
+		t.Errorf("asked again after %v, though told to wait 1 s", d)
+	}
+}
+
+func TestRedirects(t *testing.T) {
+	b := content(15, 5000)
+	other := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) { whole(w, r, b) })
+	elsewhere := strings.Replace(other.URL, "127.0.0.1", "localhost", 1)
+	for _, tt := range []struct{ name, to, reason string }{
+		{"within the host", "/moved/a.nii", ""},
+		{"to another host", elsewhere + "/a.nii", "sends the request on to " + elsewhere + "/a.nii, and that is another host"},
+		{"in a circle", "a.nii", "more than 5 in a row"},
+	} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) {
+			if strings.HasPrefix(r.URL.Path, "/moved") {
+				whole(w, r, b)
+				return
+			}
+			http.Redirect(w, r, tt.to, http.StatusFound)
+		})
+		p := puller(t.TempDir(), s.URL)
+		f := asset("a", b)
+		o := pull(t, p, f)
+		if tt.reason == "" {
+			if o.Status != Fetched {
+				t.Errorf("%s: %v", tt.name, o.Problem)
+			}
+			holds(t, p, f, b)
+			continue
+		}
+		failed(t, p, o, tt.reason)
+	}
+	if n := len(other.requests("a")); n != 0 {
+		t.Errorf("the other host was asked %d times", n)
+	}
+}
+
+// From an encrypted connection to one that is not there is no way.
+func TestRedirectFromEncrypted(t *testing.T) {
+	at := func(s string) *http.Request {
+		u, err := url.Parse(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &http.Request{URL: u}
+	}
+	if err := checkRedirect(at("http://h/b"), []*http.Request{at("https://h/a")}); err == nil || !strings.Contains(err.Error(), "not encrypted") {
+		t.Errorf("https to http: %v", err)
+	}
+	if err := checkRedirect(at("https://h/b"), []*http.Request{at("http://h/a")}); err != nil {
+		t.Errorf("http to https: %v", err)
+	}
+}
+
+func TestUntrustedCertificate(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = quiet
+	s.StartTLS()
+	defer s.Close()
+	p := puller(t.TempDir(), s.URL)
+	failed(t, p, pull(t, p, asset("a", []byte("x"))), "the certificate of 127.0.0.1 is not trusted")
+}
+
+func TestSilentServer(t *testing.T) {
+	b := content(16, 5000)
+	release := make(chan struct{})
+	defer close(release)
+	for _, tt := range []struct {
+		name string
+		head bool // the answer begins before it stops
+	}{{"no answer", false}, {"stops midway", true}} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) {
+			if tt.head {
+				w.Header().Set("Content-Length", "5000")
+				w.Write(b[:1000])
+				w.(http.Flusher).Flush()
+			}
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+		})
+		p := puller(t.TempDir(), s.URL)
+		p.Stall = 50 * time.Millisecond
+		start := time.Now()
+		failed(t, p, pull(t, p, asset("a", b)), "127.0.0.1 sent nothing for 50ms")
+		if d := time.Since(start); d > 3*time.Second {
+			t.Errorf("%s: gave up after %v", tt.name, d)
+		}
+	}
+}
+
+// A slow server is not a silent one.
+func TestSlowServer(t *testing.T) {
+	b := content(17, 1000)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) {
+		for i := range 10 {
+			time.Sleep(30 * time.Millisecond)
+			w.Write(b[100*i : 100*(i+1)])
+			w.(http.Flusher).Flush()
+		}
+	})
+	p := puller(t.TempDir(), s.URL)
+	p.Stall = 200 * time.Millisecond // less than the whole takes
+	if o := pull(t, p, asset("a", b)); o.Status != Fetched || len(s.requests("a")) != 1 {
+		t.Error(o.Problem)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	b := content(18, 50_000)
+	started := make(chan struct{})
+	var once sync.Once
+	var sound atomic.Bool
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) {
+		if sound.Load() {
+			whole(w, r, b)
+			return
+		}
+		w.Header().Set("Content-Length", "50000")
+		w.Write(b[:32_768])
+		w.(http.Flusher).Flush()
+		time.Sleep(50 * time.Millisecond) // let it arrive
+		once.Do(func() { close(started) })
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-started; cancel() }()
+	p := puller(t.TempDir(), s.URL)
+	p.Parallel = 1
+	f, g := asset("a", b), asset("b", b)
+	out, err := p.Pull(ctx, []*File{f, g})
+	if !errors.Is(err, context.Canceled) || out[0].Status != Stopped || out[1].Status != Stopped {
+		t.Fatalf("%v, %s, %s", err, out[0].Status, out[1].Status)
+	}
+	if n := len(s.requests("b")); n != 0 {
+		t.Errorf("%d requests after the cancelling", n)
+	}
+	sound.Store(true)
+	if o := pull(t, p, f); o.Status != Fetched || o.Resumed != 32_768 {
+		t.Errorf("%s, %d bytes resumed", o.Status, o.Resumed)
+	}
+}
+
+func TestNoServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "http://" + l.Addr().String()
+	l.Close() // nobody listens there now
+	p := puller(t.TempDir(), base)
+	p.Parallel = 1
+	there := asset("there", []byte("x"))
+	os.MkdirAll(filepath.Dir(p.Path(there)), 0o777)
+	if err := os.WriteFile(p.Path(there), []byte("x"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.Pull(t.Context(), []*File{asset("a", []byte("a")), asset("b", []byte("b")), there})
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed(t, p, out[0], "127.0.0.1 cannot be reached")
+	failed(t, p, out[1], "127.0.0.1 cannot be reached")
+	if out[2].Status != Present {
+		t.Errorf("the file that is there: %s", out[2].Status)
+	}
+	if f, ok := errors.AsType[*fault](out[0].Problem); !ok || !f.host {
+		t.Error("not told apart from the fault of one file")
+	}
+}
+
+func TestBounded(t *testing.T) {
+	var now, most atomic.Int64
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) {
+		n := now.Add(1)
+		defer now.Add(-1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		time.Sleep(20 * time.Millisecond)
+		w.Write([]byte("x"))
+	})
+	var files []*File
+	for i := range 12 {
+		files = append(files, asset(fmt.Sprint("f", i), []byte("x")))
+	}
+	p := puller(t.TempDir(), s.URL)
+	p.Parallel = 3
+	var ended, last int
+	var share float64
+	p.Progress = func(e Event) {
+		if e.Ended {
+			ended++
+		}
+		if e.Done < last || e.Share < share || e.Share > 1 || e.Total != 12 {
+			t.Errorf("event %+v after done %d, share %g", e, last, share)
+		}
+		last, share = e.Done, e.Share
+	}
+	if _, err := p.Pull(t.Context(), files); err != nil {
+		t.Fatal(err)
+	}
+	if most.Load() != 3 {
+		t.Errorf("up to %d at a time, want 3", most.Load())
+	}
+	if ended != 12 || last != 12 || share != 1 {
+		t.Errorf("%d ended, done %d, share %g", ended, last, share)
+	}
+}
+
+func TestAlteredFileIsSetAside(t *testing.T) {
+	b := content(19, 1000)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) { whole(w, r, b) })
+	p := puller(t.TempDir(), s.URL)
+	f := asset("a", b)
+	for i, mine := range []string{"my own atlas", "another of mine"} {
+		os.MkdirAll(filepath.Dir(p.Path(f)), 0o777)
+		if err := os.WriteFile(p.Path(f), []byte(mine), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		o := pull(t, p, f)
+		if want := p.Path(f) + ".altered-" + strconv.Itoa(i+1); o.Status != Fetched || o.Aside != want {
+			t.Fatalf("%s, set aside as %q, want %q", o.Status, o.Aside, want)
+		}
+		if got, err := os.ReadFile(o.Aside); err != nil || string(got) != mine {
+			t.Errorf("set aside: %q, %v", got, err)
+		}
+		holds(t, p, f, b)
+	}
+}
+
+func TestFoldersThatCannotBe(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) { w.Write([]byte("x")) })
+	dir := t.TempDir()
+	os.WriteFile(filepath.Join(dir, "receptors"), nil, 0o666) // a file where a folder belongs
+	p := puller(dir, s.URL)
+	f := asset("a", []byte("x"))
+	failed(t, p, pull(t, p, f), "cannot be written")
+	p = puller(t.TempDir(), s.URL)
+	os.MkdirAll(p.Path(f), 0o777) // a folder where the file belongs
+	if o := pull(t, p, f); o.Status != Failed || !strings.Contains(o.Problem.Found, "not a file") {
+		t.Errorf("%s, %v", o.Status, o.Problem)
+	}
+	if len(s.requests("a")) != 0 {
+		t.Error("fetched all the same")
+	}
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{&fs.PathError{Op: "write", Path: "/x/.a.part", Err: syscall.ENOSPC}, "there is no room for it (1 bytes) in /x"},
+		{&fs.PathError{Op: "mkdir", Path: "/x", Err: syscall.EACCES}, "/x may not be written"},
+		{&fs.PathError{Op: "mkdir", Path: "/x", Err: syscall.EROFS}, "/x cannot be written"},
+		{errStuck, "another phasl has been fetching it"},
+	} {
+		f, ok := ofDisk(asset("a", []byte("x")), "/x", tt.err).(*fault)
+		if !ok || !strings.Contains(f.found, tt.want) || f.fix == "" || f.again || !errors.Is(f, tt.err) {
+			t.Errorf("%v: %+v", tt.err, f)
+		}
+	}
+}
+
+// Where the file system has no locks, pulls work all the same, from the start.
+func TestWithoutLocks(t *testing.T) {
+	takeLock = func(*os.File) error { return errNoLocks }
+	defer func() { takeLock = lock }()
+	b := content(20, 100_000)
+	var sound atomic.Bool
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, k int) {
+		if !sound.Load() {
+			if k == 0 {
+				cut(w, r, b, 60_000)
+			}
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		whole(w, r, b)
+	})
+	p := puller(t.TempDir(), s.URL)
+	f := asset("a", b)
+	failed(t, p, pull(t, p, f), "404")
+	nothingElse(t, p, f)
+	sound.Store(true)
+	if o := pull(t, p, f); o.Status != Fetched || o.Resumed != 0 {
+		t.Errorf("%s, %d bytes resumed", o.Status, o.Resumed)
+	}
+	holds(t, p, f, b)
+	if info, err := os.Stat(p.Path(f)); err == nil && info.Mode().Perm()&0o044 == 0 {
+		t.Errorf("mode %v: others cannot read it", info.Mode())
+	}
+}
+
+func TestBase(t *testing.T) {
+	for _, base := range []string{"ftp://h", "h/x", "https://", "https://h?x", "://", "file:///etc"} {
+		if CheckBase(base) == nil {
+			t.Errorf("%s is accepted", base)
+		}
+		if _, err := puller(t.TempDir(), base).Pull(t.Context(), []*File{asset("a", []byte("x"))}); err == nil {
+			t.Errorf("pulled from %s", base)
+		}
+	}
+	if got := Redacted("https://me:secret@h/x"); strings.Contains(got, "secret") {
+		t.Errorf("%s shows the password", got)
+	}
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) {
+		if _, pw, _ := r.BasicAuth(); pw != "secret" {
+			t.Error("the password was not sent")
+		}
+		w.WriteHeader(http.StatusNotFound)
+	})
+	p := puller(t.TempDir(), strings.Replace(s.URL, "://", "://me:secret@", 1))
+	if o := pull(t, p, asset("a", []byte("x"))); strings.Contains(o.Problem.Found, "secret") {
+		t.Errorf("%s shows the password", o.Problem.Found)
+	}
+}
