@@ -40,6 +40,8 @@ type CalibrationOptions struct {
 	Workers    int
 	// Progress, which may be nil, is told what is under way and the share done.
 	Progress func(what string, done float64)
+	// Stop, which may be nil, is asked now and then; its error ends the work.
+	Stop func() error
 }
 
 // A Share is a share of simulated pairs and its Monte Carlo standard error.
@@ -112,6 +114,11 @@ func Calibrate(layout Layout, fields []PowerLaw, o CalibrationOptions) ([]Calibr
 			found := make([][]float64, c.Maps) // share of each map's partners, for each truth
 			const block = 64
 			for lo := 0; lo < c.Maps; lo += block {
+				if o.Stop != nil {
+					if err := o.Stop(); err != nil {
+						return nil, err
+					}
+				}
 				tell(what, (float64(step)+float64(lo)/float64(c.Maps))/steps)
 				par.Do(o.Workers, min(block, c.Maps-lo), func(k int) {
 					found[lo+k] = trial.one(test, root, lo+k, partners)

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 
+	"gonum.org/v1/gonum/stat"
+
 	"phasl/diag"
 	"phasl/voxel"
 )
@@ -184,14 +186,16 @@ type VariogramFit struct {
 	P float64
 }
 
-// PoorFit is the Error above which a fit is called poor. Twenty draws from a
-// known process of middling range differ from their mean by about as much.
+// PoorFit is the Error above which a fit is called poor.
 const PoorFit = 0.25
 
 // Poor tells whether the fit should not be trusted: Error is above [PoorFit] and
-// the map is unlike its surrogates (P < 0.05), or surrogates are rougher by half.
+// the map is unlike its surrogates (P < 0.05), or surrogates are rougher than the
+// map by half at the shortest distance, and by more than a tenth of the mean
+// variogram.
 func (v VariogramFit) Poor() bool {
-	return v.Error > PoorFit && v.P < 0.05 || v.Roughness > 1.5
+	rough := v.Roughness > 1.5 && v.Surrogates[0]-v.Map[0] > 0.1*stat.Mean(v.Map, nil)
+	return v.Error > PoorFit && v.P < 0.05 || rough
 }
 
 // VariogramFit returns the variograms of the map and of surrogates 0 to

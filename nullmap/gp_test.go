@@ -71,37 +71,27 @@ func TestRestrictedLikelihood(t *testing.T) {
 	}
 }
 
-// Surrogates have the covariance they are drawn with: the mean of their products
-// against the posterior mean of σ²C, where E σ² = (Σ z²/v)/(n − 3) as the inverse
-// of a χ² with n − 1 degrees of freedom.
+// Fields have the covariance they are drawn with: the mean of their products
+// against the posterior mean.
 func TestGPCovariance(t *testing.T) {
 	p := brain(40)
 	x := make([]float64, len(p))
 	for i := range x {
 		x[i] = math.Sin(p[i][1]/30) + 0.3*math.Cos(float64(i))
 	}
-	n, l := New(Map{File: "x", Values: x, Coords: p}, Options{Seed: 3})
-	if l.Err() != nil {
-		t.Fatal(l)
-	}
+	post := NewFamily(p, nil, 0).Fit(x)
 	const draws = 20_000
 	got := make([]float64, len(p)*len(p))
-	s := make([]float64, len(p))
+	z, buf := make([]float64, len(p)), make([]float64, len(p)-1)
 	for k := range draws {
-		n.Draw(s, k)
-		z := centred(s)
+		post.draw(z, buf, stream(3, forDraw, k))
 		for i := range z {
 			for j := range z {
 				got[i*len(p)+j] += z[i] * z[j] / draws
 			}
 		}
 	}
-	expected := *n.Posterior
-	expected.prob = slices.Clone(n.Posterior.prob)
-	for i, q := range expected.q {
-		expected.prob[i] *= q / float64(len(p)-3)
-	}
-	want := expected.covariance()
+	want := post.covariance()
 	doubleCentre(want, len(p))
 	var num, den float64
 	for i := range got {

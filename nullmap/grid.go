@@ -225,8 +225,7 @@ func (g *gridProcess) draw(dst []float64, r *rand.Rand) {
 	ci, ni := g.pick(r)
 	c := &g.family.cells[ci]
 	phi := nuggets[ni]
-	sd := math.Sqrt(g.variance(r, ci, ni))
-	field, white := sd*math.Sqrt((1-phi)/c.unit), sd*math.Sqrt(phi)
+	field, white := math.Sqrt((1-phi)/c.unit), math.Sqrt(phi)
 	w := g.torus.pool.Get().(*torusWork)
 	defer g.torus.pool.Put(w)
 	if phi < 1 {

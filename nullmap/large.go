@@ -210,8 +210,7 @@ func (d *denseProcess) draw(dst []float64, r *rand.Rand) {
 		ni++
 	}
 	phi := nuggets[ni]
-	sd := math.Sqrt(d.variance(r, ci, ni))
-	field, white := sd*math.Sqrt(1-phi), sd*math.Sqrt(phi)
+	field, white := math.Sqrt(1-phi), math.Sqrt(phi)
 	z := *d.pool.Get().(*[]float64)
 	defer d.pool.Put(&z)
 	for i := range z {

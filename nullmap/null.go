@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"gonum.org/v1/gonum/stat"
+
 	"phasl/diag"
 	"phasl/internal/par"
 	"phasl/voxel"
@@ -92,8 +94,8 @@ type Null struct {
 
 // A partOf is a group of places with surrogates of its own.
 type partOf struct {
-	at   []int // places within Used
-	mean float64
+	at       []int // places within Used
+	mean, sd float64
 	engine
 }
 
@@ -161,11 +163,8 @@ func New(m Map, o Options) (*Null, diag.List) {
 			return nil, l
 		}
 		n.Parameters = append(n.Parameters, ps...)
-		var mean float64
-		for _, v := range sub.Values {
-			mean += v / float64(len(sub.Values))
-		}
-		n.parts = append(n.parts, partOf{g, mean, e})
+		mean, sd := stat.MeanStdDev(sub.Values, nil)
+		n.parts = append(n.parts, partOf{g, mean, sd, e})
 		if gp, ok := e.(*process); ok && len(groups) == 1 {
 			n.Posterior = gp.Posterior
 		}
@@ -175,8 +174,8 @@ func New(m Map, o Options) (*Null, diag.List) {
 }
 
 // Draw writes surrogate k (0, 1, …) to dst, which has room for N values. It
-// depends on the map, the options and k alone. Surrogates have the map's mean,
-// in each group; spin's have its values.
+// depends on the map, the options and k alone. Surrogates have the map's mean in
+// each group; gp's have its standard deviation too, and spin's its values.
 func (n *Null) Draw(dst []float64, k int) {
 	x := dst
 	if len(n.Used) < n.N {
@@ -189,7 +188,11 @@ func (n *Null) Draw(dst []float64, k int) {
 			v = make([]float64, len(p.at))
 		}
 		p.draw(v, r)
-		if n.Method != Spin {
+		switch n.Method {
+		case Spin:
+		case GP:
+			rescale(v, p.mean, p.sd)
+		default:
 			recentre(v, p.mean)
 		}
 		if len(n.parts) > 1 {
@@ -208,6 +211,14 @@ func (n *Null) Draw(dst []float64, k int) {
 		for i, at := range n.Used {
 			dst[at] = x[i]
 		}
+	}
+}
+
+// rescale gives v a mean and a standard deviation.
+func rescale(v []float64, mean, sd float64) {
+	m, s := stat.MeanStdDev(v, nil)
+	for i := range v {
+		v[i] = mean + (v[i]-m)*sd/s
 	}
 }
 

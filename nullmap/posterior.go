@@ -8,15 +8,15 @@ import (
 
 // A Posterior says how probable each covariance of a [Family] is, given a map.
 // The likelihood is the restricted one (REML): it sees the map only up to a
-// constant, and the variance σ² is integrated out with prior 1/σ²:
+// constant, and the variance is integrated out with prior 1/σ²:
 //
 //	log L = −½ Σ log v_i − (n−1)/2 · log Σ z_i²/v_i
 //
 // with z the map's coefficients in the eigenvectors and v their variances. The
 // prior over the grid of scale, smoothness, symmetry and nugget is uniform.
 //
-// Surrogates are drawn with a covariance from the posterior each. Plugging in
-// the best covariance would leave out that one map tells its range badly where
+// Surrogates are drawn with a covariance from the posterior each, and scaled to
+// the map's standard deviation. Plugging in the best covariance would leave out that one map tells its range badly where
 // autocorrelation is high, and make the null too narrow.
 //
 // Sources: Patterson & Thompson 1971, doi:10.1093/biomet/58.3.545; Handcock &
@@ -27,7 +27,6 @@ type Posterior struct {
 	x      []float64 // the map, mean taken out
 	prob   []float64 // of cell × nugget
 	cum    []float64
-	q      []float64 // Σ z²/v of cell × nugget
 }
 
 // Fit returns the posterior of the covariances given a map. It panics if x has
@@ -46,7 +45,6 @@ func (f *Family) fit(x []float64, z [][]float64) *Posterior {
 	p := &Posterior{family: f, x: x}
 	m := len(nuggets)
 	p.prob = make([]float64, len(f.cells)*m)
-	p.q = make([]float64, len(p.prob))
 	square := make([]float64, f.N-1)
 	for c := range f.cells {
 		cell := &f.cells[c]
@@ -58,7 +56,6 @@ func (f *Family) fit(x []float64, z [][]float64) *Posterior {
 			for i, l := range cell.lambda {
 				q += square[i] / share(l, phi)
 			}
-			p.q[c*m+k] = q
 			p.prob[c*m+k] = -cell.logdet[k]/2 - float64(f.N-1)/2*math.Log(q)
 		}
 	}
@@ -110,37 +107,13 @@ func (p *Posterior) pick(r *rand.Rand) (cell, nugget int) {
 	return i / len(nuggets), i % len(nuggets)
 }
 
-// variance draws σ² given the covariance: Σ z²/v over χ² with n − 1 degrees of
-// freedom.
-func (p *Posterior) variance(r *rand.Rand, cell, nugget int) float64 {
-	return p.q[cell*len(nuggets)+nugget] / (2 * gamma(r, float64(p.family.N-1)/2))
-}
-
-// gamma draws from the gamma distribution of the given shape, at least 1, and
-// scale 1. Source: Marsaglia & Tsang 2000, doi:10.1145/358407.358414.
-func gamma(r *rand.Rand, shape float64) float64 {
-	d := shape - 1.0/3
-	c := 1 / math.Sqrt(9*d)
-	for {
-		x := r.NormFloat64()
-		v := 1 + c*x
-		if v <= 0 {
-			continue
-		}
-		v *= v * v
-		if math.Log(1-r.Float64()) < x*x/2+d-d*v+d*math.Log(v) {
-			return d * v
-		}
-	}
-}
-
-// draw writes a surrogate with mean zero to dst. buf has room for N − 1.
+// draw writes a field with mean zero and the covariance drawn to dst. buf has
+// room for N − 1.
 func (p *Posterior) draw(dst, buf []float64, r *rand.Rand) {
 	ci, k := p.pick(r)
 	c := &p.family.cells[ci]
-	s := p.variance(r, ci, k)
 	for j, l := range c.lambda {
-		buf[j] = r.NormFloat64() * math.Sqrt(s*share(l, nuggets[k]))
+		buf[j] = r.NormFloat64() * math.Sqrt(share(l, nuggets[k]))
 	}
 	expand(dst, buf, c.u)
 }
@@ -184,7 +157,6 @@ func (p *Posterior) coefficients(count int, seed uint64) coefficients {
 	for k := range count {
 		r := stream(seed, forDraw, k)
 		ci, ni := p.pick(r)
-		p.variance(r, ci, ni) // correlations do not need it, but the draws that follow do
 		v := make([]float64, p.family.N-1)
 		var square float64
 		for j, l := range p.family.cells[ci].lambda {

@@ -40,6 +40,8 @@ type calibrateCmd struct {
 	DDF     string   `name:"ddf" placeholder:"METHOD" group:"Analysis" help:"Degrees of freedom, in place of the plan's: kr (Kenward-Roger), satterthwaite or residual."`
 	Margin  *float64 `placeholder:"M" group:"Analysis" help:"Margin of equivalence, in place of the plan's, in the plan's unit; without a plan, in percent of the phase effect under the reference."`
 
+	calibrateNulls
+
 	Workers int `default:"0" group:"Running" help:"Threads; 0: one per CPU. Does not change the result."`
 	jsonFlag
 }
@@ -83,7 +85,7 @@ func (c *calibrateCmd) Validate() error {
 	if _, ok := ddfNames[c.DDF]; !ok {
 		return fmt.Errorf("--ddf=%s: choose kr, satterthwaite or residual", c.DDF)
 	}
-	return nil
+	return c.calibrateNulls.check()
 }
 
 // ddfNames are the plan's words for the flag's.
@@ -93,6 +95,9 @@ var ddfNames = map[string]string{"": "", "kr": "kenward-roger", "kenward-roger":
 func (c *calibrateCmd) Run(ctx context.Context, s streams) error {
 	if c.Associations {
 		return c.associations(ctx, s)
+	}
+	if c.Nulls {
+		return c.nulls(ctx, s)
 	}
 	opt := crossover.CalibrationOptions{Plan: crossover.DefaultPlan(), Trials: c.Trials, Seed: c.Seed, Workers: c.Workers}
 	if c.Plan != "" {
