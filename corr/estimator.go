@@ -176,7 +176,7 @@ func (e *estimator) downdated() []float64 {
 			out[i] = math.NaN() // what is left is constant
 			continue
 		}
-		out[i] = math.Max(-1, math.Min(1, xy/math.Sqrt(xx*yy)))
+		out[i] = clamp(xy / math.Sqrt(xx*yy))
 	}
 	return out
 }

@@ -100,7 +100,7 @@ func (e *estimator) with(w *work, y []float64) float64 {
 		a := dot(q, y)
 		yy -= a * a
 	}
-	return xy / math.Sqrt(yy*dot(e.px, e.px))
+	return clamp(xy / math.Sqrt(yy*dot(e.px, e.px)))
 }
 
 // atLeast tells whether a relabelled statistic is as extreme as the one seen.

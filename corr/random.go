@@ -12,6 +12,7 @@ const (
 	forSwap
 	forPairs
 	forSimulation
+	forSlopes
 )
 
 // A stream draws random numbers that depend on a seed, a purpose and the index

@@ -212,9 +212,12 @@ type place struct {
 
 // cosine returns the correlation of two scores, within [−1, 1].
 func cosine(u, v []float64) float64 {
-	r := dot(u, v) / math.Sqrt(dot(u, u)*dot(v, v))
-	return math.Max(-1, math.Min(1, r)) // NaN passes
+	return clamp(dot(u, v) / math.Sqrt(dot(u, u)*dot(v, v)))
 }
+
+// clamp returns a correlation without the excess over 1 that is rounding; NaN
+// stays.
+func clamp(r float64) float64 { return math.Max(-1, math.Min(1, r)) }
 
 func dot(a, b []float64) float64 {
 	s := 0.0

@@ -9,15 +9,25 @@ func (p *paired) swap(o Options) Permutation {
 	if math.IsNaN(seen) {
 		return Permutation{P: math.NaN()}
 	}
-	if p.n < 31 && 1<<p.n <= o.Permutations {
-		out := Permutation{Draws: 1 << p.n, Exact: true}
+	return swaps(p.n, p.k, o, forSwap, func(w *work, swapped []bool) bool {
+		return atLeast(s.statistic(w, swapped), seen, o.Side)
+	})
+}
+
+// swaps returns the p-value over swaps of the records of n people, each person
+// or not with probability one half; if there are no more of them in all than
+// o.Permutations, each is taken once. extreme tells whether a swap is at least
+// as extreme as what was observed; its work is for k covariates.
+func swaps(n, k int, o Options, purpose uint64, extreme func(w *work, swapped []bool) bool) Permutation {
+	if n < 31 && 1<<n <= o.Permutations {
+		out := Permutation{Draws: 1 << n, Exact: true}
 		out.Hits = count(o.Workers, out.Draws, func() func(int) bool {
-			w, swapped := newWork(p.n, p.k), make([]bool, p.n)
+			w, swapped := newWork(n, k), make([]bool, n)
 			return func(code int) bool {
 				for i := range swapped {
 					swapped[i] = code>>i&1 == 1
 				}
-				return atLeast(s.statistic(w, swapped), seen, o.Side)
+				return extreme(w, swapped)
 			}
 		})
 		out.P = float64(out.Hits) / float64(out.Draws)
@@ -25,11 +35,11 @@ func (p *paired) swap(o Options) Permutation {
 	}
 	out := Permutation{Draws: o.Permutations}
 	out.Hits = count(o.Workers, o.Permutations, func() func(int) bool {
-		w, swapped := newWork(p.n, p.k), make([]bool, p.n)
-		return func(k int) bool {
-			w.rng.at(o.Seed, forSwap, k)
+		w, swapped := newWork(n, k), make([]bool, n)
+		return func(draw int) bool {
+			w.rng.at(o.Seed, purpose, draw)
 			w.rng.coins(swapped)
-			return atLeast(s.statistic(w, swapped), seen, o.Side)
+			return extreme(w, swapped)
 		}
 	})
 	out.P = float64(out.Hits+1) / float64(o.Permutations+1)

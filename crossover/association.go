@@ -110,7 +110,8 @@ type CorrelationShift struct {
 }
 
 // A Moderation is the difference of the slopes of the score on the measure
-// between two treatments, by a mixed model of both.
+// between two treatments: by a mixed model of both, and by a permutation test
+// that also holds its level where the score is skewed, which the model does not.
 type Moderation struct {
 	Formula string `json:"formula"`
 	N       int    `json:"n"` // people
@@ -124,7 +125,9 @@ type Moderation struct {
 	P       Number `json:"p"`
 	Low     Number `json:"ci_low"`
 	High    Number `json:"ci_high"`
-	Failed  string `json:"failed,omitempty"`
+	Failed  string `json:"failed,omitempty"` // why there is no model
+
+	PPermutation Number `json:"p_permutation"` // records swapped within the people who have both: see corr.CompareSlopes
 }
 
 // An AssociationPoint is one person under one treatment.

@@ -137,6 +137,9 @@ func (p *pairing) associate(workers int) Association {
 	for i := 1; i < len(treatments); i++ {
 		d := shift(treatments[i], rows[0], rows[i], plan.Adjust, o)
 		d.Moderation = moderate(treatments[0], treatments[i], slices.Concat(rows[0], rows[i]), plan.Adjust, a.plan.Model.Level)
+		first, second := paired(rows[0], rows[i])
+		slopes := corr.CompareSlopes(columns(first, plan.Adjust), columns(second, plan.Adjust), corr.Options{Permutations: o.Permutations, Seed: o.Seed, Workers: o.Workers})
+		d.Moderation.PPermutation = Number(slopes.Permutation.P)
 		out.Differences = append(out.Differences, d)
 	}
 	for i := range rows {
@@ -205,19 +208,23 @@ func correlate(treatment string, rows []AssociationPoint, adjust []string, o cor
 	return out
 }
 
-// shift fills the difference of the correlations in the people who have
-// both.
-func shift(treatment string, first, second []AssociationPoint, adjust []string, o corr.Options) CorrelationShift {
+// paired returns the rows of the people who are in both.
+func paired(first, second []AssociationPoint) (a, b []AssociationPoint) {
 	at := map[string]int{}
 	for i := range second {
 		at[second[i].Subject] = i
 	}
-	var a, b []AssociationPoint
 	for i := range first {
 		if k, ok := at[first[i].Subject]; ok {
 			a, b = append(a, first[i]), append(b, second[k])
 		}
 	}
+	return a, b
+}
+
+// shift fills the difference of the correlations in the people who have both.
+func shift(treatment string, first, second []AssociationPoint, adjust []string, o corr.Options) CorrelationShift {
+	a, b := paired(first, second)
 	o.Side = corr.TwoSided // the plan's side is that of the correlation
 	c := corr.Compare(columns(a, adjust), columns(b, adjust), o)
 	return CorrelationShift{
@@ -289,7 +296,7 @@ func residuals(y []float64, covariates [][]float64) []float64 {
 // correlations. Kenward and Roger's degrees
 // of freedom.
 func moderate(first, second string, rows []AssociationPoint, adjust []string, level float64) Moderation {
-	out := Moderation{Slope1: nan, Slope2: nan, Delta: nan, SE: nan, DF: nan, T: nan, P: nan, Low: nan, High: nan, NObs: len(rows)}
+	out := Moderation{Slope1: nan, Slope2: nan, Delta: nan, SE: nan, DF: nan, T: nan, P: nan, Low: nan, High: nan, NObs: len(rows), PPermutation: nan}
 	x, y := make([]float64, len(rows)), make([]float64, len(rows))
 	restX, restY := make([]float64, len(rows)), make([]float64, len(rows))
 	period := make([]float64, len(rows))
@@ -354,8 +361,8 @@ func moderate(first, second string, rows []AssociationPoint, adjust []string, le
 	slope, change := slices.Index(d.Names, "measure"), slices.IndexFunc(d.Names, func(n string) bool {
 		return strings.HasPrefix(n, "measure:treatment") || strings.HasPrefix(n, "treatment") && strings.HasSuffix(n, ":measure")
 	})
-	if slope < 0 || change < 0 || len(rows) < len(d.Names)+2 {
-		out.Failed = "too few people to tell the slopes apart"
+	if slope < 0 || change < 0 || len(rows) < 2*len(d.Names) {
+		out.Failed = tooFewForSlopes
 		return out
 	}
 	fit := d.Fit(lmm.REML)
@@ -365,11 +372,19 @@ func moderate(first, second string, rows []AssociationPoint, adjust []string, le
 		w[slope], w[change] = atSlope, atChange
 		return fit.Linear("", w, in)
 	}
-	out.Slope1, out.Slope2 = Number(linear(1, 0).Value), Number(linear(1, 1).Value)
-	e := linear(0, -1)
+	first1, second1, e := linear(1, 0), linear(1, 1), linear(0, -1)
+	if !fit.Converged || !(e.DF >= 3) || !(e.SE > 0) {
+		out.Failed = tooFewForSlopes
+		return out
+	}
+	out.Slope1, out.Slope2 = Number(first1.Value), Number(second1.Value)
 	out.Delta, out.SE, out.DF, out.T, out.P, out.Low, out.High = Number(e.Value), Number(e.SE), Number(e.DF), Number(e.T), Number(e.P), Number(e.Low), Number(e.High)
 	return out
 }
+
+// tooFewForSlopes is said where the mixed model has hardly a degree of freedom
+// left: its interval would be a matter of rounding.
+const tooFewForSlopes = "too few people to tell the slopes apart by a mixed model"
 
 // within returns the standard deviation of values within groups.
 func within(v []float64, group []string) float64 {

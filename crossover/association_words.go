@@ -105,7 +105,11 @@ func (s *Associations) sentence(a *Association) string {
 		}
 		out += fmt.Sprintf(". In the %d people with both, %s (difference %s, %s)", d.N, claim, figureR(d.Delta), s.evidence(d.Low, d.High, d.PPermutation, d.P, d.PAdjusted))
 		if d.Moderation.Failed == "" && !math.IsNaN(float64(d.Moderation.P)) {
-			out += fmt.Sprintf("; the slopes by a mixed model differ by %s SD per SD, %s", figureR(d.Moderation.Delta), pText(d.Moderation.P))
+			p := pText(d.Moderation.P)
+			if !math.IsNaN(float64(d.Moderation.PPermutation)) {
+				p = "permutation " + pText(d.Moderation.PPermutation)
+			}
+			out += fmt.Sprintf("; the slopes by a mixed model differ by %s SD per SD, %s", figureR(d.Moderation.Delta), p)
 		}
 	}
 	out += "."

@@ -33,6 +33,7 @@ type AssociationPower struct {
 	Steiger     Rate   `json:"steiger_rejected"`
 	Permutation Rate   `json:"permutation_rejected"` // labels swapped within people
 	Moderation  Rate   `json:"moderation_rejected"`  // slopes by a mixed model
+	Slopes      Rate   `json:"slopes_rejected"`      // slopes by permutation, as Permutation
 	Covered     Rate   `json:"moderation_covered"`   // its interval holds the true difference of slopes; NaN unless that is zero
 	Width       Number `json:"median_width"`         // of Zou's 95 % interval of the difference
 	Unfitted    int    `json:"unfitted"`             // trials without one of the tests, left out of its rate
@@ -49,7 +50,7 @@ func SimulateAssociation(s corr.Scenario, o corr.SimulationOptions) (*Associatio
 		o.Studies = 10_000
 	}
 	out := &AssociationPower{Name: s.Name, People: s.People, R1: s.R1, R2: s.R2, Stability: s.Stability, Covariates: s.Covariates, Shape: s.Y.String(), Trials: o.Studies, Draws: max(0, o.Draws)}
-	type verdict struct{ first, naive, steiger, permutation, moderation, covered, width float64 } // 1 for yes, NaN for unknown
+	type verdict struct{ first, naive, steiger, permutation, moderation, slopes, covered, width float64 } // 1 for yes, NaN for unknown
 	said := make([]verdict, o.Studies)
 	names := make([]string, s.Covariates)
 	for j := range names {
@@ -59,7 +60,7 @@ func SimulateAssociation(s corr.Scenario, o corr.SimulationOptions) (*Associatio
 		switch {
 		case math.IsNaN(p):
 			return math.NaN()
-		case p < 0.05:
+		case p <= 0.05: // of permutations: 0.05 itself is at the level
 			return 1
 		}
 		return 0
@@ -88,6 +89,10 @@ func SimulateAssociation(s corr.Scenario, o corr.SimulationOptions) (*Associatio
 				}
 				rows = append(rows, part...)
 			}
+			v.slopes = math.NaN()
+			if o.Draws > 0 {
+				v.slopes = yes(corr.CompareSlopes(c[0], c[1], corr.Options{Permutations: o.Draws, Seed: o.Seed + uint64(k)<<32, Workers: 1}).Permutation.P)
+			}
 			m := moderate("first", "second", rows, names, 0.95)
 			v.moderation, v.covered = yes(float64(m.P)), math.NaN()
 			if s.R1 == s.R2 && !math.IsNaN(float64(m.Low)) {
@@ -113,6 +118,7 @@ func SimulateAssociation(s corr.Scenario, o corr.SimulationOptions) (*Associatio
 	out.Steiger = rate(func(v *verdict) float64 { return v.steiger })
 	out.Permutation = rate(func(v *verdict) float64 { return v.permutation })
 	out.Moderation = rate(func(v *verdict) float64 { return v.moderation })
+	out.Slopes = rate(func(v *verdict) float64 { return v.slopes })
 	out.Covered = rate(func(v *verdict) float64 { return v.covered })
 	var widths []float64
 	for i := range said {

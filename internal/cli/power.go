@@ -118,10 +118,10 @@ func printPower(w io.Writer, p *pipeline.Power) {
 	if len(p.Associations) > 0 {
 		a := p.Associations[0]
 		fmt.Fprintf(w, "\nassociations: %d covariates, stability %g, %s scores, %d trials (Monte Carlo error at most %.1f)\n", a.Covariates, a.Stability, a.Shape, a.Trials, 50/math.Sqrt(float64(a.Trials)))
-		rows := [][]string{{"r", "r other", "r found", "| difference: permutation", "Steiger", "slopes", "in one only", "half width of its interval", "| people for 80 %: r", "difference"}}
+		rows := [][]string{{"r", "r other", "r found", "| difference: permutation", "Steiger", "| slopes: permutation", "mixed model", "| in one only", "half width of its interval", "| people for 80 %: r", "difference"}}
 		for i, a := range p.Associations {
 			n := p.Needed[i]
-			rows = append(rows, []string{fmt.Sprintf("%.2f", a.R1), fmt.Sprintf("%.2f", a.R2), share(a.Correlation), "| " + share(a.Permutation), share(a.Steiger), share(a.Moderation), share(a.Naive),
+			rows = append(rows, []string{fmt.Sprintf("%.2f", a.R1), fmt.Sprintf("%.2f", a.R2), share(a.Correlation), "| " + share(a.Permutation), share(a.Steiger), "| " + share(a.Slopes), share(a.Moderation), "| " + share(a.Naive),
 				"±" + fixed(a.Width/2, 2), "| " + people(n.Correlation), people(n.Difference)})
 		}
 		table(w, rows)

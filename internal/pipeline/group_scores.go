@@ -228,7 +228,7 @@ func (g *group) associationsTable() groupTable {
 		for _, d := range a.Differences {
 			add("difference", d.Treatment, d.N, num(d.Delta), "", num(d.Low), num(d.High), num(d.BootLow), num(d.BootHigh), num(d.Z), num(d.P), num(d.PPermutation), num(d.PAdjusted), "", "", d.Failed)
 			m := d.Moderation
-			add("moderation", d.Treatment, m.N, num(m.Delta), num(m.DF), num(m.Low), num(m.High), "", "", num(m.T), num(m.P), "", "", "", "", m.Failed)
+			add("moderation", d.Treatment, m.N, num(m.Delta), num(m.DF), num(m.Low), num(m.High), "", "", num(m.T), num(m.P), num(m.PPermutation), "", "", "", m.Failed)
 		}
 	}
 	return t
