@@ -20,7 +20,7 @@ diag internal/atomicfile internal/inflate internal/par
 voxel internal/keyfile
 nifti bids
 register tissue asl atlas lmm scales corr nullmap
-crossover
+crossover receptor
 phantom report internal/assets
 internal/pipeline
 internal/cli

@@ -35,12 +35,14 @@ type grammar struct {
 	Simulate  simulateCmd  `cmd:"" help:"Simulate a whole crossover trial with known truth."`
 	Plan      planCmd      `cmd:"" help:"Write or check the statistical analysis plan."`
 	Calibrate calibrateCmd `cmd:"" help:"Simulate trials and count how often the analysis errs."`
+	Power     powerCmd     `cmd:"" help:"Simulate what a trial of so many people can and cannot show."`
 	Demo      demoCmd      `cmd:"" help:"Simulate a trial, process and analyse it, and compare with the truth."`
 	Associate associateCmd `cmd:"" help:"Correlate two columns of a table, and compare the correlation between two treatments."`
 	LMM       lmmCmd       `cmd:"" name:"lmm" help:"Fit a linear mixed model to a table."`
 	Nulls     nullsCmd     `cmd:"" help:"Make random maps with a map's spatial autocorrelation, and test another map against them."`
 	Score     scoreCmd     `cmd:"" help:"Score questionnaires and rating scales from a table of their items."`
 	Assets    assetsCmd    `cmd:"" help:"List, fetch and check templates, atlases and receptor maps."`
+	Receptors receptorsCmd `cmd:"" help:"Compare an effect map with receptor densities, under spatial surrogates."`
 
 	Version kong.VersionFlag `help:"Print the version and exit." short:"V"`
 }
@@ -87,7 +89,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	kctx, err := parser.Parse(joinLabels(args))
+	kctx, err := parser.Parse(joinFiles(joinLabels(args)))
 	if path, ok := errors.AsType[*fs.PathError](err); ok { // a file that a flag names: an input like any other
 		return exitCode(ctx, &diag.Problem{File: path.Path, Found: path.Err.Error(), Fix: "check the path"}, stderr)
 	}
