@@ -158,13 +158,14 @@ func (w *writer) associations(d *trialData) {
 	influence := "Each person was left out in turn; people with a Cook’s distance" + w.cite("cook1977") + " above 4/n" + w.cite("bollen1985") + ", and those without whom the conclusion was another, are marked and were kept."
 	w.paragraph("Perfusion and symptoms", first, intervals, influence)
 
-	shifts, swapped, modelled := 0, false, false
+	shifts, swapped, modelled, slopes := 0, false, false, false
 	for i := range s.List {
 		for k := range s.List[i].Differences {
 			f := &s.List[i].Differences[k]
 			shifts++
 			swapped = swapped || finite(f.PPermutation)
 			modelled = modelled || finite(f.Moderation.P)
+			slopes = slopes || finite(f.Moderation.PPermutation)
 		}
 	}
 	if shifts > 0 {
@@ -176,6 +177,9 @@ func (w *writer) associations(d *trialData) {
 		t += "."
 		if modelled {
 			t += " Their slopes were compared by the interaction of measure and treatment in a linear mixed model of the score, with covariates by treatment, period and a random intercept for people, and the degrees of freedom of Kenward and Roger" + w.cite("kenward1997") + "."
+		}
+		if slopes {
+			t += " As that model takes residuals to vary alike, which those of skewed scores do not, the slopes were also compared by swapping treatments within people at random, the difference divided by a standard error that is robust to this" + w.cite("mackinnon1985") + "."
 		}
 		w.paragraph("Difference between treatments in an association", t)
 	}

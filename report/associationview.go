@@ -110,6 +110,9 @@ func (d *trialData) symptomTable(a *crossover.Association) *symptomTable {
 	row(&m, ci(orLevel(d.Level)), none, func(f *crossover.CorrelationShift) string { return spanR(f.Moderation.Low, f.Moderation.High) })
 	row(&m, "Test", none, func(f *crossover.CorrelationShift) string { return testOf("t", f.Moderation.DF, f.Moderation.T) })
 	row(&m, "p, not adjusted", none, func(f *crossover.CorrelationShift) string { return pValue(f.Moderation.P) })
+	if slices.ContainsFunc(a.Differences, func(f crossover.CorrelationShift) bool { return finite(f.Moderation.PPermutation) }) {
+		row(&m, "Permutation p of the slopes, not adjusted", none, func(f *crossover.CorrelationShift) string { return pValue(f.Moderation.PPermutation) })
+	}
 	t.Groups = append(t.Groups, m)
 	return t
 }
