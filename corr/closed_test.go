@@ -354,6 +354,17 @@ func TestInfluence(t *testing.T) {
 	}
 }
 
+// One person turns a negative correlation into a positive one, both significant.
+func TestInfluenceTurnsTheSign(t *testing.T) {
+	d := Data{X: []float64{1, 2, 3, 4, 5, 6, 7, 80}, Y: []float64{7, 6, 5, 4, 3, 2.5, 1, 90}}
+	r := Correlate(d, Options{})
+	for i, f := range r.Influence {
+		if f.Turns != (i == 7) || i == 7 && !(f.R < -0.9 && f.P < 0.01 && r.P < 0.01) {
+			t.Errorf("%+v with r = %.3f, p = %.4f", f, r.R, r.P)
+		}
+	}
+}
+
 func TestReasons(t *testing.T) {
 	x := []float64{1, 5, 2, 8, 3, 9, 4, 7}
 	y := []float64{2, 1, 4, 3, 6, 5, 8, 7}

@@ -96,61 +96,84 @@ func TestRandomMeetsExact(t *testing.T) {
 	near(t, "swap p", random.P, exact.P, 4*math.Sqrt(exact.P*(1-exact.P)/511))
 }
 
-// The swap test from its definition: standardise within the condition, swap in
-// every way, correlate from scratch, divide by the standard error.
+// The swap test from its definition: take residuals and standardise within the
+// condition, swap in every way, correlate from scratch given the swapped
+// covariates, divide by the standard error.
 func TestSwapByDefinition(t *testing.T) {
-	const n = 8
-	a, b := sample(31, n, 0, 1.5), sample(32, n, 0, -1)
-	standard := func(c []float64) []float64 {
+	const n = 9
+	one := make([]float64, n)
+	for i := range one {
+		one[i] = 1
+	}
+	residuals := func(c []float64, z [][]float64) []float64 {
+		cols := append([][]float64{one}, z...)
+		b := leastSquares(cols, c, one)
 		out := slices.Clone(c)
-		mean, ss := 0.0, 0.0
-		for _, v := range c {
-			mean += v / n
+		for j, col := range cols {
+			for i := range out {
+				out[i] -= b[j] * col[i]
+			}
 		}
-		for i := range out {
-			out[i] -= mean
-			ss += out[i] * out[i]
-		}
+		return out
+	}
+	standard := func(c []float64) []float64 {
+		out, ss := slices.Clone(c), dot(c, c)
 		for i := range out {
 			out[i] /= math.Sqrt(ss)
 		}
 		return out
 	}
-	c := [2][2][]float64{{standard(a.X), standard(a.Y)}, {standard(b.X), standard(b.Y)}}
-	statistic := func(code int) float64 {
-		var z [2]float64
-		var psi [2][n]float64
-		for k := range 2 {
-			var x, y []float64
-			for i := range n {
-				from := k
-				if code>>i&1 == 1 {
-					from = 1 - k
+	for k := range 3 {
+		a, b := sample(31, n, k, 1.5), sample(32, n, k, -1)
+		var records [2]Data
+		for c, d := range []Data{a, b} {
+			records[c] = Data{X: standard(residuals(d.X, d.Covariates)), Y: standard(residuals(d.Y, d.Covariates))}
+			for _, z := range d.Covariates {
+				records[c].Covariates = append(records[c].Covariates, standard(residuals(z, nil)))
+			}
+		}
+		statistic := func(code int) float64 {
+			var z [2]float64
+			var psi [2][n]float64
+			for c := range 2 {
+				pick := func(of func(Data) []float64) []float64 {
+					out := make([]float64, n)
+					for i := range out {
+						from := c
+						if code>>i&1 == 1 {
+							from = 1 - c
+						}
+						out[i] = of(records[from])[i]
+					}
+					return out
 				}
-				x, y = append(x, c[from][0][i]), append(y, c[from][1][i])
+				d := Data{X: pick(func(d Data) []float64 { return d.X }), Y: pick(func(d Data) []float64 { return d.Y })}
+				for j := range k {
+					d.Covariates = append(d.Covariates, pick(func(d Data) []float64 { return d.Covariates[j] }))
+				}
+				r := Correlate(d, Options{}).R
+				z[c] = math.Atanh(r)
+				x, y := standard(residuals(d.X, d.Covariates)), standard(residuals(d.Y, d.Covariates))
+				for i := range n {
+					psi[c][i] = (x[i]*y[i] - r/2*(x[i]*x[i]+y[i]*y[i])) / (1 - r*r)
+				}
 			}
-			r := Correlate(Data{X: x, Y: y}, Options{}).R
-			z[k] = math.Atanh(r)
-			x, y = standard(x), standard(y)
+			v := 0.0
 			for i := range n {
-				psi[k][i] = n * (x[i]*y[i] - r/2*(x[i]*x[i]+y[i]*y[i])) / (1 - r*r)
+				v += (psi[0][i] - psi[1][i]) * (psi[0][i] - psi[1][i])
+			}
+			return (z[0] - z[1]) / math.Sqrt(v)
+		}
+		seen, hits := statistic(0), 0
+		for code := range 1 << n {
+			if math.Abs(statistic(code)) >= math.Abs(seen)-1e-9 {
+				hits++
 			}
 		}
-		v := 0.0
-		for i := range n {
-			v += (psi[0][i] - psi[1][i]) * (psi[0][i] - psi[1][i])
+		p := Compare(a, b, Options{Permutations: 1000}).Permutation
+		if !p.Exact || p.Draws != 1<<n || p.Hits != hits {
+			t.Errorf("%d covariates: %+v, want %d of %d", k, p, hits, 1<<n)
 		}
-		return (z[0] - z[1]) / math.Sqrt(v)
-	}
-	seen, hits := statistic(0), 0
-	for code := range 1 << n {
-		if math.Abs(statistic(code)) >= math.Abs(seen)-1e-9 {
-			hits++
-		}
-	}
-	p := Compare(a, b, Options{Permutations: 1000}).Permutation
-	if !p.Exact || p.Draws != 1<<n || p.Hits != hits {
-		t.Errorf("%+v, want %d of %d", p, hits, 1<<n)
 	}
 }
 

@@ -25,11 +25,11 @@ func TestBendByHand(t *testing.T) {
 	for i := range want {
 		near(t, fmt.Sprintf("score %d", i), c[i], want[i], 1e-15)
 	}
-	// With 11 values m = ⌊9.3⌋ = 9, where ⌊0.8·11⌋ is 8: distances from 6 are
-	// 5 5 4 4 3 3 2 2 1 1 0, the 9th smallest 4.
-	_, omega, _ = newWork(11, 0).bendScale([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 0.2)
-	if omega != 4 {
-		t.Errorf("ω = %g of eleven values, want 4", omega)
+	// With 7 values m = ⌊6.1⌋ = 6, where ⌊0.8·7⌋ is 5: distances from 4 are
+	// 3 2 1 0 1 2 3, the 5th smallest 2, the 6th 3.
+	_, omega, _ = newWork(7, 0).bendScale([]float64{1, 2, 3, 4, 5, 6, 7}, 0.2)
+	if omega != 3 {
+		t.Errorf("ω = %g of seven values, want 3", omega)
 	}
 }
 
@@ -181,6 +181,25 @@ func TestCompareByHand(t *testing.T) {
 	want := NonOverlapping(r1, r2, across(a.X, b.X), across(a.X, b.Y), across(a.Y, b.X), across(a.Y, b.Y), 26, 0.95, TwoSided)
 	near(t, "z", c.Z, want.Steiger.Stat, 1e-12)
 	near(t, "low", c.Low, want.Low, 1e-12)
+	// With covariates the same of residuals, with fewer people by as many.
+	x, y := sample(83, 26, 2, 1), sample(84, 26, 2, 0)
+	rest := func(d Data) Data {
+		w := newWork(26, 2)
+		w.load(d, seq(26))
+		w.basis()
+		unit(w.u, w.x)
+		unit(w.v, w.y)
+		w.project(w.u)
+		w.project(w.v)
+		return Data{X: w.u, Y: w.v}
+	}
+	rx, ry := rest(x), rest(y)
+	c = Compare(x, y, Options{})
+	want = NonOverlapping(across(rx.X, rx.Y), across(ry.X, ry.Y), across(rx.X, ry.X), across(rx.X, ry.Y), across(rx.Y, ry.X), across(rx.Y, ry.Y), 24, 0.95, TwoSided)
+	near(t, "partial z", c.Z, want.Steiger.Stat, 1e-12)
+	near(t, "partial low", c.Low, want.Low, 1e-12)
+	near(t, "partial high", c.High, want.High, 1e-12)
+
 	b.X = a.X
 	c = Compare(a, b, Options{})
 	over := Overlapping(r1, across(a.X, b.Y), across(a.Y, b.Y), 26, 0.95, TwoSided)
