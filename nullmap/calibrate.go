@@ -211,11 +211,20 @@ func (t *trial) judge(test string, x []float64, k int) func(y []float64) func(rh
 			d = t.family.fit(centred(x), px).coefficients(t.o.Surrogates, seed)
 		}
 		return func(y []float64) func(rho float64) float64 {
-			py := t.family.project(centred(y))
+			py := make([][]float64, len(px))
+			yc := centred(y)
+			for c := range py {
+				if test == Least || slices.Contains(d.cell, c) {
+					py[c] = make([]float64, len(x)-1)
+					t.family.cells[c].project(py[c], yc)
+				}
+			}
 			return func(rho float64) float64 {
 				mixed := make([][]float64, len(py))
 				for c := range py {
-					mixed[c] = blend(px[c], py[c], rho)
+					if py[c] != nil {
+						mixed[c] = blend(px[c], py[c], rho)
+					}
 				}
 				if test == Least {
 					return t.family.gls(px, mixed).P

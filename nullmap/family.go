@@ -41,6 +41,7 @@ type cell struct {
 	lambda []float64 // n − 1 eigenvalues of HAH, mean 1, descending
 	u      []float64 // their eigenvectors, one a row
 	logdet []float64 // log determinant for each nugget
+	weight []float64 // 1/variance of each eigenvector, nugget after nugget
 	unit   float64   // mean eigenvalue before it was made 1
 	clip   float64
 }
@@ -180,9 +181,12 @@ func (c *cell) decompose(d, mirrored *Distances) {
 		c.lambda[i] /= c.unit
 	}
 	c.logdet = make([]float64, len(nuggets))
+	c.weight = make([]float64, 0, len(nuggets)*(n-1))
 	for p, phi := range nuggets {
 		for _, l := range c.lambda {
-			c.logdet[p] += math.Log(share(l, phi))
+			v := share(l, phi)
+			c.logdet[p] += math.Log(v)
+			c.weight = append(c.weight, 1/v)
 		}
 	}
 }

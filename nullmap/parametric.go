@@ -210,14 +210,9 @@ func (f *Family) gls(response, regressor [][]float64) Test {
 			x := regressor[ci][i]
 			square[i], cross[i], own[i] = x*x, x*y, y*y
 		}
-		for k, phi := range nuggets {
-			var xx, xy, yy float64
-			for i, l := range c.lambda {
-				w := 1 / share(l, phi)
-				xx += w * square[i]
-				xy += w * cross[i]
-				yy += w * own[i]
-			}
+		for k := range nuggets {
+			w := c.weight[k*(f.N-1):]
+			xx, xy, yy := dot(square, w), dot(cross, w), dot(own, w)
 			rss := math.Max(yy-xy*xy/xx, 1e-14*yy)
 			at := ci*m + k
 			beta[at], se[at] = xy/xx, math.Sqrt(rss/(df*xx))

@@ -51,11 +51,8 @@ func (f *Family) fit(x []float64, z [][]float64) *Posterior {
 		for i, v := range z[c] {
 			square[i] = v * v
 		}
-		for k, phi := range nuggets {
-			var q float64
-			for i, l := range cell.lambda {
-				q += square[i] / share(l, phi)
-			}
+		for k := range nuggets {
+			q := dot(square, cell.weight[k*(f.N-1):])
 			p.prob[c*m+k] = -cell.logdet[k]/2 - float64(f.N-1)/2*math.Log(q)
 		}
 	}
