@@ -14,7 +14,7 @@ type Shape int
 const (
 	Normal Shape = iota
 	Skewed       // exp(0.75 e) of a normal e: skewness 3.3
-	Score        // round(5 max(0, exp(0.75 e) − 0.8)): whole numbers, 33 % of them zero, as of a symptom scale
+	Score        // round(5 max(0, exp(0.75 e) − 0.8)): in steps, 44 % of them zero, as of a symptom scale
 )
 
 // String returns "normal", "skewed" or "score".

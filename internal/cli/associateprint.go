@@ -160,6 +160,9 @@ func (c *associateCmd) printDifference(w io.Writer, d differenceJSON) {
 	}
 	fmt.Fprintf(w, "  %s: %s under %s, %s under %s, difference %s (%s %s, p %s).\n", verdict, num(d.R1, 2), d.Levels[0], num(d.R2, 2), d.Levels[1], num(d.Delta, 2), c.interval(), span2(d.Low, d.High), pValue(p))
 	c.printNotes(w, d.Notes)
+	if len(d.LeftOut) > 0 {
+		fmt.Fprintf(w, "  left out: %s\n", someOf(d.LeftOut))
+	}
 }
 
 // span2 prints an interval to two decimals.

@@ -79,6 +79,7 @@ type differenceJSON struct {
 	Exact         bool            `json:"permutations_exact"`
 	BootstrapLow  pipeline.Number `json:"ci_bootstrap_low"`
 	BootstrapHigh pipeline.Number `json:"ci_bootstrap_high"`
+	LeftOut       []string        `json:"left_out"` // people who lack a row or a value at one of the levels
 	Reason        string          `json:"reason,omitempty"`
 	Notes         []string        `json:"notes"`
 }
@@ -131,7 +132,7 @@ func (c *associateCmd) analyse(t *associateTable) associationJSON {
 	if n := len(t.all) - 2; n > 0 {
 		out.Notes = append(out.Notes, fmt.Sprintf("rows of %d other %s of %s are not used", n, plural(n, "level", "levels"), c.By))
 	}
-	d := difference([2]string(t.levels), corr.Compare(levels[0], levels[1], o))
+	d := difference([2]string(t.levels), corr.Compare(levels[0], levels[1], o), ids)
 	out.Difference = &d
 	return out
 }
@@ -203,9 +204,13 @@ func correlation(r *corr.Result, names []string) correlationJSON {
 	return out
 }
 
-func difference(levels [2]string, d *corr.Comparison) differenceJSON {
+func difference(levels [2]string, d *corr.Comparison, ids []string) differenceJSON {
 	n := func(v float64) pipeline.Number { return pipeline.Number(v) }
-	return differenceJSON{Levels: levels, N: d.N, R1: n(d.R1), R2: n(d.R2), Delta: n(d.Delta), Low: n(d.Low), High: n(d.High), Z: n(d.Z), P: n(d.P),
+	leftOut := []string{}
+	for _, i := range d.Missing {
+		leftOut = append(leftOut, ids[i])
+	}
+	return differenceJSON{LeftOut: leftOut, Levels: levels, N: d.N, R1: n(d.R1), R2: n(d.R2), Delta: n(d.Delta), Low: n(d.Low), High: n(d.High), Z: n(d.Z), P: n(d.P),
 		PPermutation: n(d.Permutation.P), Permutations: d.Permutation.Draws, Exact: d.Permutation.Exact,
 		BootstrapLow: n(d.Bootstrap.Low), BootstrapHigh: n(d.Bootstrap.High), Reason: d.Reason, Notes: append([]string{}, d.Notes...)}
 }
