@@ -137,6 +137,33 @@ func TestKilledAndPulledAgain(t *testing.T) {
 	holds(t, p, f, b)
 }
 
+// A part that its holder gives the file's name just before another gets the
+// lock is not written to: it is the file now.
+func TestLockOfAFileThatMoved(t *testing.T) {
+	f := asset("a", []byte("x"))
+	s := Store{t.TempDir()}
+	os.MkdirAll(filepath.Dir(s.Path(f)), 0o777)
+	first := true
+	takeLock = func(file *os.File) error {
+		if first {
+			first = false
+			if err := os.Rename(file.Name(), s.Path(f)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return lock(file)
+	}
+	defer func() { takeLock = lock }()
+	p, err := s.openPart(t.Context(), f, time.Second, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if stillThere(p.File, s.Path(f)) || !p.shared && first {
+		t.Error("the part is the file that has its name already")
+	}
+}
+
 // A process that holds the file and gets nowhere is not waited for without end.
 func TestStuckProcess(t *testing.T) {
 	f := asset("a", []byte("x"))

@@ -157,6 +157,9 @@ func setAside(p string) (string, error) {
 // TableName is the name of the table of receptor maps in a folder of them.
 const TableName = "receptors.tsv"
 
+// writeFile is replaced by the tests.
+var writeFile = atomicfile.Write
+
 var tableHeader = []string{"file", "target", "tracer", "n", "paper", "licence", "space"}
 
 // WriteTables writes, in each folder that holds receptor maps of the manifest,
@@ -200,7 +203,7 @@ func (s Store) WriteTables(ctx context.Context, m *Manifest) (diag.List, error) 
 				l.Warnf(p, "", "remove it to have it written anew", "it holds lines that are not phasl's and was left alone")
 				break
 			}
-			err = atomicfile.Write(p, func(w io.Writer) error {
+			err = writeFile(p, func(w io.Writer) error {
 				_, err := w.Write(want)
 				return err
 			})

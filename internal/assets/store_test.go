@@ -3,12 +3,15 @@ package assets
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"phasl/internal/atomicfile"
 )
 
 func contextOf() context.Context { return context.Background() }
@@ -103,6 +106,41 @@ func TestTable(t *testing.T) {
 	os.WriteFile(s.Path(f), b, 0o666)
 	if got := write(1); got != mine {
 		t.Error("somebody's own table was overwritten")
+	}
+}
+
+// A table that another process wrote meanwhile, of a map that was not there
+// when this one looked, is not lost.
+func TestTableOvertaken(t *testing.T) {
+	m, _ := Parse("m", []byte(sound))
+	a, b := asset("a", content(31, 10)), asset("b", content(32, 10))
+	m.Files = []*File{a, b}
+	s := Store{t.TempDir()}
+	put := func(f *File, text []byte) {
+		os.MkdirAll(filepath.Dir(s.Path(f)), 0o777)
+		if err := os.WriteFile(s.Path(f), text, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(a, content(31, 10))
+	first := true
+	writeFile = func(path string, fn func(io.Writer) error) error {
+		if first {
+			first = false
+			put(b, content(32, 10))
+			if _, err := s.WriteTables(t.Context(), m); err != nil {
+				t.Error(err)
+			}
+		}
+		return atomicfile.Write(path, fn)
+	}
+	defer func() { writeFile = atomicfile.Write }()
+	if _, err := s.WriteTables(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := os.ReadFile(filepath.Join(s.Dir, "receptors", TableName))
+	if !strings.Contains(string(text), "b.nii") {
+		t.Errorf("the map that came meanwhile is not in the table:\n%s", text)
 	}
 }
 

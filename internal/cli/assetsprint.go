@@ -97,10 +97,10 @@ func pulledJSON(store assets.Store, base string, outcomes []assets.Outcome, warn
 	return out
 }
 
-// megabytes writes a size for a table.
-func megabytes(n int64) string {
-	if n < 10_000 {
-		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+// sizeOf writes a size for a table.
+func sizeOf(n int64) string {
+	if n < 1_000_000 {
+		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
 	}
 	return fmt.Sprintf("%.2f MB", float64(n)/1e6)
 }
@@ -111,7 +111,7 @@ func printAssets(w io.Writer, m *assets.Manifest, store assets.Store, states []a
 		rows := [][]string{{"set", "files", "size", "what"}}
 		for _, s := range m.Sets {
 			files, _ := m.Select([]string{s.Name})
-			rows = append(rows, []string{s.Name, strconv.Itoa(len(files)), megabytes(total(files)), s.Title})
+			rows = append(rows, []string{s.Name, strconv.Itoa(len(files)), sizeOf(total(files)), s.Title})
 		}
 		table(w, rows)
 		fmt.Fprintln(w)
@@ -125,7 +125,7 @@ func printAssets(w io.Writer, m *assets.Manifest, store assets.Store, states []a
 		case assets.Altered, "":
 			there = stateName(states[i])
 		}
-		rows = append(rows, []string{f.Name, there, megabytes(f.Bytes), strings.Join(f.Licences, " + "), f.Title})
+		rows = append(rows, []string{f.Name, there, sizeOf(f.Bytes), strings.Join(f.Licences, " + "), f.Title})
 	}
 	table(w, rows)
 	fmt.Fprintln(w)
@@ -178,15 +178,26 @@ func printPulled(w io.Writer, store assets.Store, outcomes []assets.Outcome) {
 			fetched += o.File.Bytes - o.Resumed
 		}
 	}
-	fmt.Fprintf(w, "%s: %d fetched (%s), %d already there", store.Dir, n[assets.Fetched], megabytes(fetched), n[assets.Present])
+	fmt.Fprintf(w, "%s: %d fetched (%s), %d already there", store.Dir, n[assets.Fetched], sizeOf(fetched), n[assets.Present])
 	if n[assets.Failed] > 0 {
 		fmt.Fprintf(w, ", %d failed", n[assets.Failed])
 	}
 	fmt.Fprintln(w)
+	var notes []string
+	of := map[string][]string{}
 	for _, o := range outcomes {
-		if o.Status == assets.Fetched && o.File.Note != "" {
-			fmt.Fprintf(w, "  %s: %s\n", o.File.Name, o.File.Note)
+		if o.Status != assets.Fetched || o.File.Note == "" {
+			continue
 		}
+		for note := range strings.SplitSeq(o.File.Note, "; ") {
+			if of[note] == nil {
+				notes = append(notes, note)
+			}
+			of[note] = append(of[note], o.File.Name)
+		}
+	}
+	for _, note := range notes { // what many files share is said once
+		fmt.Fprintf(w, "  %s: %s\n", strings.Join(of[note], ", "), note)
 	}
 }
 
