@@ -49,6 +49,7 @@ type Options struct {
 	Workers    int                  // 0: one for each CPU; does not change results
 	Smash      nullmap.SmashOptions // for nullmap.BrainSMASH
 	Family     *nullmap.Family      // see [nullmap.Options]
+	brief      bool                 // leaves out the variogram's fit, for simulations
 }
 
 func (o Options) withDefaults() Options {

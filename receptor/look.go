@@ -67,14 +67,29 @@ func (p *Parcels) locate(img *voxel.Image, kind Kind) place {
 		size += math.Abs(e)
 	}
 	out := place{best: -2, asymmetry: d / size}
-	buf := make([]float64, len(s.lattice))
+	// In the image's voxels a shift is the same for every point.
+	inv := img.Affine.Inverse()
+	base, moved := make([]voxel.Vec, len(s.lattice)), make([]voxel.Vec, len(s.lattice))
+	for i, w := range s.lattice {
+		base[i] = inv.Map(w)
+	}
+	origin := inv.Map(voxel.Vec{})
+	got, buf := make([]float32, len(s.lattice)), make([]float64, len(s.lattice))
 	const step, most = 6, 18
 	for x := -most; x <= most; x += step {
 		for y := -most; y <= most; y += step {
 			for z := -most; z <= most; z += step {
 				shift := voxel.Vec{float64(x), float64(y), float64(z)}
-				for i, w := range s.lattice {
-					buf[i] = value(voxel.Vec{w[0] + shift[0], w[1] + shift[1], w[2] + shift[2]})
+				d := inv.Map(shift)
+				for i, b := range base {
+					moved[i] = voxel.Vec{b[0] + d[0] - origin[0], b[1] + d[1] - origin[1], b[2] + d[2] - origin[2]}
+				}
+				at.AtVoxels(got, moved)
+				for i, v := range got {
+					buf[i] = 0
+					if v-v == 0 {
+						buf[i] = float64(v)
+					}
 				}
 				r := 0.0
 				if unit(buf, nil) {

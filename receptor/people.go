@@ -44,9 +44,9 @@ type PeopleAlignment struct {
 	// noise of people that looks like the receptor makes it small.
 	R, PPlaces float64
 	// Joint and the p-values below speak for both: see [PeopleTest].
-	Joint       float64 // t statistic
+	Joint       float64 // R/√V, to tell how sure; p is not from a table
 	PJoint      float64 // of one receptor
-	PJointFWE   float64 // of the largest |t| over the panel
+	PJointFWE   float64 // of the largest |r| over the panel
 	PBoth       float64 // the larger of PFlip and PPlaces: the intersection-union test
 	SharePeople float64 // V₁/(V₁ + V₂), the part of people in the uncertainty, 0 to 1
 	Reason      string  // why there is none
@@ -62,23 +62,24 @@ const FewestPeople = 3
 //
 // With e_i the map of person i of n (of ranks for Spearman, the covariates taken
 // out), d the density, of length 1, a_i = e_i·d, ē the mean map and r = ē·d/|ē|,
-// the joint statistic is
+// the variance of r = ā/|ē| over new people and other places is
 //
-//	t = ā / √(V₁ + V₂ − V₁₂)
-//	V₁ = Σ(a_i − ā)²/(n(n − 1))     people
-//	V₂ = |ē|²·mean r*²              places: r* of surrogates of ē
-//	V₁₂ = min(V₁, V₂, λV₂)          noise that both count
-//	λ = Σ_s var_i e_i(s)/n / |ē|²   share of people's noise in |ē|²
+//	V = V₁ + V₂ − V₁₂
+//	V₁ = Σ(a_i − ā)²/(n(n − 1)) / |ē|²   people
+//	V₂ = mean r*²                        places: r* of surrogates of ē
+//	V₁₂ = min(V₁, V₂, λV₂)               noise that both count
+//	λ = Σ_s var_i e_i(s)/n / |ē|²        share of people's noise in |ē|²
 //
-// the variance of a mean over two crossed samples (Cameron, Gelbach & Miller
-// 2011, doi:10.1198/jbes.2010.07136, eq. 2.11). Draw k flips the signs of people
-// and takes surrogate k:
+// that of a mean over two crossed samples (Cameron, Gelbach & Miller 2011,
+// doi:10.1198/jbes.2010.07136, eq. 2.11). Draw k of the joint null flips the signs
+// s of people and takes surrogate k:
 //
-//	t* = (mean s_i·a_i + |ē|·r*_k) / √(V₁* + V₂)
+//	r** = √(V/(V₁ + V₂)) · (mean s_i·a_i/|ē| + r*_k)
 //
-// with V₁* of the flipped values. Without V₂ this is the sign-flip t test,
-// without V₁ the spatial test. The largest |t*| over the panel, with the same
-// flips and surrogates, gives the family-wise p.
+// Without V₂ this is the sign-flip test, without V₁ the spatial test. The largest
+// |r**| over the panel, with the same flips and surrogates, gives the family-wise
+// p: not the largest r**/√V, which is too often large for a density that hardly
+// varies with distance.
 //
 // It keeps 5 % when people show nothing, when they share a map unrelated to the
 // receptor, when their noise looks like the receptor, and when both is so. The
@@ -127,7 +128,9 @@ func PeopleTest(people []Map, panel []Density, at Places, o Options) (*People, d
 	t.s.method = Pearson
 	draws := t.draws(null, o)
 	c.test(out.Results, draws, o)
-	out.Fit = null.VariogramFit(min(o.Surrogates, 200), o.Workers)
+	if !o.brief {
+		out.Fit = null.VariogramFit(min(o.Surrogates, 200), o.Workers)
+	}
 	if out.Fit.Poor() {
 		out.Cautions = append(out.Cautions, fmt.Sprintf("surrogates of the mean map do not vary with distance as it does (variogram error %.2f)", out.Fit.Error))
 	}
@@ -291,7 +294,7 @@ func meanT(v []float64, signs []float64) (m, vm, t float64) {
 func (c *crossed) test(results []PeopleAlignment, surrogates [][]float64, o Options) {
 	k := len(results)
 	z := make([][]float64, k)
-	v2 := make([]float64, k)
+	shrink := make([]float64, k)
 	for j := range results {
 		r := &results[j]
 		nan := math.NaN()
@@ -320,18 +323,20 @@ func (c *crossed) test(results []PeopleAlignment, surrogates [][]float64, o Opti
 		half := lmm.TQuantile(0.05, r.DF) * math.Sqrt(vm)
 		r.Mean, r.Low, r.High = math.Tanh(m), math.Tanh(m-half), math.Tanh(m+half)
 		am, v1, _ := meanT(c.a[j], nil)
+		v1 /= c.length[j] * c.length[j]
 		r.R = clampR(am / c.length[j])
 		r.PPlaces = nullmap.PValue(r.R, surrogates[j])
 		var square float64
 		for _, s := range surrogates[j] {
 			square += s * s
 		}
-		v2[j] = c.length[j] * c.length[j] * square / float64(len(surrogates[j]))
-		v12 := math.Min(v1, math.Min(v2[j], c.noise[j]*v2[j]))
-		r.Joint = am / math.Sqrt(v1+v2[j]-v12)
-		r.SharePeople = v1 / (v1 + v2[j])
+		v2 := square / float64(len(surrogates[j]))
+		v := v1 + v2 - math.Min(v1, math.Min(v2, c.noise[j]*v2))
+		r.Joint = r.R / math.Sqrt(v)
+		r.SharePeople = v1 / (v1 + v2)
+		shrink[j] = math.Sqrt(v / (v1 + v2))
 	}
-	flip, joint := c.flips(z, v2, surrogates, o)
+	flip, joint := c.flips(z, shrink, surrogates, o)
 	flipMost, jointMost := largestOf(flip), largestOf(joint)
 	for j := range results {
 		r := &results[j]
@@ -339,14 +344,14 @@ func (c *crossed) test(results []PeopleAlignment, surrogates [][]float64, o Opti
 			continue
 		}
 		r.PFlip, r.PFlipFWE = nullmap.PValue(r.T, flip[j]), nullmap.PValue(r.T, flipMost)
-		r.PJoint, r.PJointFWE = nullmap.PValue(r.Joint, joint[j]), nullmap.PValue(r.Joint, jointMost)
+		r.PJoint, r.PJointFWE = nullmap.PValue(r.R, joint[j]), nullmap.PValue(r.R, jointMost)
 		r.PBoth = math.Max(r.PFlip, r.PPlaces)
 	}
 }
 
-// flips returns t of Fisher's z and the joint t under sign flips, a row for each
-// receptor; NaN for one without.
-func (c *crossed) flips(z [][]float64, v2 []float64, surrogates [][]float64, o Options) (flip, joint [][]float64) {
+// flips returns t of Fisher's z under sign flips, and r** of flips and surrogates,
+// a row for each receptor; NaN for one without.
+func (c *crossed) flips(z [][]float64, shrink []float64, surrogates [][]float64, o Options) (flip, joint [][]float64) {
 	m := o.Surrogates
 	flip, joint = make([][]float64, len(z)), make([][]float64, len(z))
 	for j := range z {
@@ -365,8 +370,7 @@ func (c *crossed) flips(z [][]float64, v2 []float64, surrogates [][]float64, o O
 					continue
 				}
 				_, _, flip[j][k] = meanT(z[j], signs)
-				am, v1, _ := meanT(c.a[j], signs)
-				joint[j][k] = (am + c.length[j]*surrogates[j][k]) / math.Sqrt(v1+v2[j])
+				joint[j][k] = shrink[j] * (dot(c.a[j], signs)/float64(c.people)/c.length[j] + surrogates[j][k])
 			}
 		}
 	})

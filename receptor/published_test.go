@@ -95,7 +95,7 @@ func TestPublished(t *testing.T) {
 				t.Errorf("%s: parcel %d is %.17g, the authors have %.17g", c[0], i+1, got, want)
 			}
 		}
-		const m = 399
+		const m = 199
 		r, l := receptor.Align(receptor.Map{File: c[0], Values: values}, d, places, receptor.Options{Null: nullmap.BrainSMASH, Surrogates: m, Seed: 1})
 		if l.Err() != nil {
 			t.Fatal(l)

@@ -10,6 +10,7 @@ import (
 
 	"phasl/crossover"
 	"phasl/internal/pipeline"
+	"phasl/receptor"
 )
 
 type calibrateCmd struct {
@@ -20,6 +21,8 @@ type calibrateCmd struct {
 
 	Associations bool `group:"Simulation" help:"Try the correlations of phasl associate in place of the analysis of CBF, in the conditions of docs/methods/associations.md. Of the other settings only --trials, --subjects, --seed and --draws count."`
 	Draws        int  `default:"499" group:"Simulation" help:"With --associations: permutations and bootstrap draws in each trial."`
+
+	Receptors bool `group:"Simulation" help:"Try the test of phasl receptors --people in place of the analysis of CBF, in the conditions of docs/methods/receptors.md. Of the other settings only --trials, --subjects and --seed count."`
 
 	Missing float64 `default:"0" placeholder:"SHARE" group:"Trial" help:"Share of sessions missing at random."`
 	Lost    float64 `name:"missing-scans" default:"0" placeholder:"SHARE" group:"Trial" help:"Share of the other scans missing at random."`
@@ -62,6 +65,9 @@ The table of docs/methods/crossover.md:
 The table of docs/methods/associations.md (a quarter of an hour on two cores):
   phasl calibrate --associations
 
+The table of docs/methods/receptors.md (ten minutes on two cores):
+  phasl calibrate --receptors --trials 4000
+
 ` + exitCodesHelp
 }
 
@@ -77,6 +83,10 @@ func (c *calibrateCmd) Validate() error {
 		return fmt.Errorf("--workers=%d: give a number of threads, or 0 for one per CPU", c.Workers)
 	case c.Associations && c.All:
 		return fmt.Errorf("--all and --associations: give one of them")
+	case c.Receptors && (c.All || c.Associations || c.Nulls):
+		return fmt.Errorf("--receptors: give it without --all, --associations and --nulls")
+	case c.Receptors && (c.Subjects < receptor.FewestPeople || c.Subjects > 1000):
+		return fmt.Errorf("--subjects=%d: give %d to 1000", c.Subjects, receptor.FewestPeople)
 	case c.Associations && (c.Draws < 19 || c.Draws > 99_999):
 		return fmt.Errorf("--draws=%d: give 19 to 99999", c.Draws)
 	case c.Margin != nil && !(*c.Margin > 0 && *c.Margin < 100):
@@ -98,6 +108,9 @@ func (c *calibrateCmd) Run(ctx context.Context, s streams) error {
 	}
 	if c.Nulls {
 		return c.nulls(ctx, s)
+	}
+	if c.Receptors {
+		return c.receptors(ctx, s)
 	}
 	opt := crossover.CalibrationOptions{Plan: crossover.DefaultPlan(), Trials: c.Trials, Seed: c.Seed, Workers: c.Workers}
 	if c.Plan != "" {

@@ -101,7 +101,7 @@ type peopleResultJSON struct {
 	PFlipFWE  pipeline.Number   `json:"p_people_fwe"`
 	R         pipeline.Number   `json:"r_mean_map"`
 	PPlaces   pipeline.Number   `json:"p_places"`
-	Joint     pipeline.Number   `json:"t_joint"`
+	Joint     pipeline.Number   `json:"z_joint"`
 	PJoint    pipeline.Number   `json:"p_joint"`
 	PJointFWE pipeline.Number   `json:"p_joint_fwe"`
 	PBoth     pipeline.Number   `json:"p_larger"`

@@ -192,7 +192,12 @@ func (c *receptorsCmd) read() (*receptorInput, diag.List) {
 	}
 	p, pl := pipeline.ReadParcels(c.Atlas, c.Labels, c.Grey, o)
 	l.Add(pl...)
-	if p == nil {
+	if p == nil { // at least say which maps are not there
+		for _, f := range slices.Concat([]string{c.Map}, c.Covariate, c.People) {
+			if _, err := os.Stat(f); err != nil {
+				l.Errorf(f, "", "check the path", "it cannot be read: %s", reason(err))
+			}
+		}
 		return nil, l
 	}
 	in := &receptorInput{coverage: map[string]*receptor.Coverage{}}

@@ -87,7 +87,7 @@ func (c *receptorsCmd) readValues() (*receptorInput, diag.List) {
 	for _, n := range files.Maps {
 		cols = append(cols, receptor.Column{File: n, Values: column("--panel", n).Values})
 	}
-	if len(cols) == 0 {
+	if len(cols) == 0 && l.Err() == nil {
 		l.Errorf(c.Values, "--panel", "add columns of receptor densities", "no column is left for a receptor")
 	}
 	if l.Err() == nil {

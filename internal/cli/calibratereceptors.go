@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+
+	"phasl/internal/pipeline"
+	"phasl/receptor"
+)
+
+// receptors simulates the joint test over people and places.
+func (c *calibrateCmd) receptors(ctx context.Context, s streams) error {
+	o := receptor.SimulationOptions{Trials: c.Trials, Seed: c.Seed, Workers: c.Workers}
+	res, err := pipeline.CalibrateReceptors(ctx, receptor.Scenarios(c.Subjects), o, newProgress(s.err).show)
+	if err != nil {
+		return err
+	}
+	if err := c.write(s, res); err != nil {
+		return err
+	}
+	printReceptorRates(c.summary(s), res)
+	return nil
+}
+
+func printReceptorRates(w io.Writer, res []*receptor.Simulated) {
+	pc := func(r receptor.Rejection) string { return strconv.FormatFloat(100*r.Share, 'f', 1, 64) }
+	fmt.Fprintf(w, "p <= 0.05 in percent of %d simulated trials; Monte Carlo standard error at 5 %%: %.2f\n\n", res[0].Trials, 100*math.Sqrt(0.05*0.95/float64(res[0].Trials)))
+	rows := [][]string{{"condition", "people", "p (people)", "p (places)", "larger of the two", "p (both)", "| any of 6: p (both, FWE)", "larger, Bonferroni"}}
+	for _, r := range res {
+		rows = append(rows, []string{r.Scenario.Name, strconv.Itoa(r.Scenario.People), pc(r.People), pc(r.Places), pc(r.Both), pc(r.Joint), "| " + pc(r.JointFWE), pc(r.PlainFWE)})
+	}
+	table(w, rows)
+}

@@ -1,0 +1,214 @@
+package receptor
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+
+	"gonum.org/v1/gonum/mat"
+
+	"phasl/internal/par"
+	"phasl/nullmap"
+)
+
+// A Scenario is how people's effect maps come about in a simulation. With d the
+// first density, u a map that people share and w_i noise, each a random field
+// with standard deviation 1,
+//
+//	e_i = (Effect + b_i)·d + Shared·u + Noise·w_i,   b_i normal with SD Slope
+//
+// The p of d is a false positive wherever Effect is 0.
+type Scenario struct {
+	Name       string
+	People     int
+	Effect     float64 // of the first density on everybody
+	Slope      float64 // by which people differ in it
+	Shared     float64
+	Noise      float64
+	Alpha      float64 // spectral slope of densities and the shared map
+	NoiseAlpha float64 // of the noise
+	Heavy      bool    // noise of a person times a factor of its own, exp(N(0, 1)): a few people are far noisier
+}
+
+// Scenarios returns the conditions of the table in docs/methods/receptors.md.
+func Scenarios(people int) []Scenario {
+	return []Scenario{
+		{Name: "nothing; rough noise", Noise: 1, Alpha: 2, NoiseAlpha: 1, People: people},
+		{Name: "nothing; smooth noise", Noise: 1, Alpha: 2, NoiseAlpha: 2.5, People: people},
+		{Name: "nothing; smooth noise; some people far noisier", Noise: 1, Alpha: 2, NoiseAlpha: 2.5, Heavy: true, People: people},
+		{Name: "people share an unrelated map", Shared: 1, Noise: 1, Alpha: 2, NoiseAlpha: 1, People: people},
+		{Name: "people share an unrelated smooth map", Shared: 1, Noise: 1, Alpha: 3, NoiseAlpha: 2, People: people},
+		{Name: "people's noise looks like the receptor", Slope: 1, Noise: 1, Alpha: 2, NoiseAlpha: 1, People: people},
+		{Name: "both of the last", Slope: 1, Shared: 0.6, Noise: 0.5, Alpha: 2, NoiseAlpha: 1, People: people},
+		{Name: "both of the last; 12 people", Slope: 1, Shared: 0.6, Noise: 0.5, Alpha: 2, NoiseAlpha: 1, People: 12},
+		{Name: "effect 0.5, shared 0.5, people differ by 0.5", Effect: 0.5, Shared: 0.5, Slope: 0.5, Noise: 1, Alpha: 2, NoiseAlpha: 1, People: people},
+		{Name: "effect 0.2, people differ by 0.5", Effect: 0.2, Slope: 0.5, Noise: 1, Alpha: 2, NoiseAlpha: 1, People: people},
+		{Name: "effect 0.5, shared 1", Effect: 0.5, Shared: 1, Noise: 1, Alpha: 2, NoiseAlpha: 1, People: people},
+	}
+}
+
+// SimulationOptions say how much is simulated. The zero value is the default.
+type SimulationOptions struct {
+	Trials     int // 0: 2,000
+	Surrogates int // 0: 199, with which p ≤ 0.05 is exact
+	Places     int // 0: 122
+	Receptors  int // densities of the panel, correlated at 0.5 in mean with the first; 0: 6
+	Method     Method
+	Seed       uint64
+	Workers    int
+	Stop       func() error // asked now and then; its error ends the simulation
+}
+
+// A Rejection is a share of simulated trials with p ≤ 0.05 and its Monte Carlo
+// standard error.
+type Rejection struct {
+	Share float64 `json:"share"`
+	SE    float64 `json:"mc_se"`
+}
+
+// A Simulated says how often tests of the first density called out.
+type Simulated struct {
+	Scenario Scenario  `json:"scenario"`
+	Trials   int       `json:"trials"`
+	People   Rejection `json:"people"`     // PFlip: sign flips of people
+	Places   Rejection `json:"places"`     // PPlaces: surrogates of the mean map
+	Both     Rejection `json:"larger"`     // PBoth: the larger of these two
+	Joint    Rejection `json:"joint"`      // PJoint
+	JointFWE Rejection `json:"joint_fwe"`  // PJointFWE of any density
+	PlainFWE Rejection `json:"larger_fwe"` // any density of which PBoth, Bonferroni-adjusted, is small
+}
+
+// Simulate draws trials of a scenario and tests each by [PeopleTest]. Results
+// depend on the seed, not on the number of workers.
+func (s Scenario) Simulate(o SimulationOptions) (*Simulated, error) {
+	or := func(v, otherwise int) int {
+		if v > 0 {
+			return v
+		}
+		return otherwise
+	}
+	o.Trials, o.Surrogates, o.Places, o.Receptors = or(o.Trials, 2000), or(o.Surrogates, 199), or(o.Places, 122), or(o.Receptors, 6)
+	if s.People < FewestPeople || o.Places < 2*Fewest || o.Places > 600 {
+		return nil, errors.New("receptor: simulations take 3 people or more and 40 to 600 places")
+	}
+	if o.Method == "" {
+		o.Method = Pearson
+	}
+	layout := nullmap.NewLayout(o.Places)
+	family := nullmap.NewFamily(layout.Coords, nil, o.Workers)
+	smooth, err := fieldOf(s.Alpha, layout)
+	if err != nil {
+		return nil, err
+	}
+	rough, err := fieldOf(s.NoiseAlpha, layout)
+	if err != nil {
+		return nil, err
+	}
+	const kinds = 6
+	called := make([][kinds]bool, o.Trials)
+	const block = 64
+	for lo := 0; lo < o.Trials; lo += block {
+		if o.Stop != nil {
+			if err := o.Stop(); err != nil {
+				return nil, err
+			}
+		}
+		par.Do(o.Workers, min(block, o.Trials-lo), func(k int) {
+			called[lo+k] = s.trial(o, layout, family, smooth, rough, lo+k)
+		})
+	}
+	var rates [kinds]Rejection
+	for j := range rates {
+		n := 0
+		for _, c := range called {
+			if c[j] {
+				n++
+			}
+		}
+		p := float64(n) / float64(o.Trials)
+		rates[j] = Rejection{p, math.Sqrt(p * (1 - p) / float64(o.Trials))}
+	}
+	return &Simulated{s, o.Trials, rates[0], rates[1], rates[2], rates[3], rates[4], rates[5]}, nil
+}
+
+// trial simulates and tests one trial.
+func (s Scenario) trial(o SimulationOptions, layout nullmap.Layout, family *nullmap.Family, smooth, rough *mat.TriDense, k int) (out [6]bool) {
+	r := stream(o.Seed, forFields, k)
+	panel := make([]Density, o.Receptors)
+	for j := range panel {
+		panel[j].Values = draw(smooth, r)
+		if j > 0 {
+			for i, v := range panel[0].Values {
+				panel[j].Values[i] = 0.5*v + math.Sqrt(0.75)*panel[j].Values[i]
+			}
+		}
+	}
+	d, u := panel[0].Values, draw(smooth, r)
+	people := make([]Map, s.People)
+	for i := range people {
+		w, b, noise := draw(rough, r), s.Effect+s.Slope*r.NormFloat64(), s.Noise
+		if s.Heavy {
+			noise *= math.Exp(r.NormFloat64())
+		}
+		people[i].Values = make([]float64, len(d))
+		for v := range d {
+			people[i].Values[v] = b*d[v] + s.Shared*u[v] + noise*w[v]
+		}
+	}
+	res, l := PeopleTest(people, panel, Places{Coords: layout.Coords}, Options{Method: o.Method, Surrogates: o.Surrogates, Seed: r.Uint64(), Workers: 1, Family: family, brief: true})
+	if l.Err() != nil {
+		return out // counted as not called; simulated maps have no faults
+	}
+	a := res.Results[0]
+	out = [6]bool{a.PFlip <= 0.05, a.PPlaces <= 0.05, a.PBoth <= 0.05, a.PJoint <= 0.05}
+	for _, a := range res.Results {
+		out[4] = out[4] || a.PJointFWE <= 0.05
+		out[5] = out[5] || a.PBoth <= 0.05/float64(len(res.Results))
+	}
+	return out
+}
+
+// fieldOf returns the Cholesky factor of a field's covariance, of mean variance
+// 1 over the places.
+func fieldOf(alpha float64, layout nullmap.Layout) (*mat.TriDense, error) {
+	c := nullmap.PowerLaw{Alpha: alpha, Symmetry: 0.5}.Covariance(layout.Coords)
+	n := c.SymmetricDim()
+	var trace float64
+	for i := range n {
+		trace += c.At(i, i) / float64(n)
+	}
+	for i := range n {
+		for j := range i + 1 {
+			v := c.At(j, i) / trace
+			if i == j {
+				v += 1e-9
+			}
+			c.SetSym(j, i, v)
+		}
+	}
+	var ch mat.Cholesky
+	if !ch.Factorize(c) {
+		return nil, errors.New("receptor: the field has no covariance")
+	}
+	var l mat.TriDense
+	ch.LTo(&l)
+	return &l, nil
+}
+
+// draw returns one field, with mean 0 and standard deviation 1 over the places:
+// otherwise a smooth one would be a constant that no correlation sees.
+func draw(l *mat.TriDense, r *rand.Rand) []float64 {
+	n, _ := l.Dims()
+	z := mat.NewVecDense(n, nil)
+	for i := range n {
+		z.SetVec(i, r.NormFloat64())
+	}
+	var v mat.VecDense
+	v.MulVec(l, z)
+	x := append([]float64(nil), v.RawVector().Data...)
+	unit(x, nil)
+	for i := range x {
+		x[i] *= math.Sqrt(float64(n))
+	}
+	return x
+}
