@@ -9,6 +9,7 @@ import (
 // A Method is a coefficient of correlation.
 type Method int
 
+// The coefficients.
 const (
 	Pearson  Method = iota
 	Spearman        // mid-ranks
@@ -36,6 +37,7 @@ func (r Removal) String() string { return [...]string{"both", "x", "y"}[r] }
 // A Side is the direction of the alternative hypothesis.
 type Side int
 
+// The sides.
 const (
 	TwoSided Side = iota
 	Greater       // the correlation, or the difference, is above zero

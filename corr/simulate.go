@@ -11,6 +11,7 @@ import (
 // A Shape is the distribution of an error.
 type Shape int
 
+// The shapes.
 const (
 	Normal Shape = iota
 	Skewed       // exp(0.75 e) of a normal e: skewness 3.3
