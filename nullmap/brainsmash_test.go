@@ -196,7 +196,7 @@ func compareNulls(t *testing.T, what string, got []float64, want nullOf, nWant i
 // The random parts agree in distribution.
 func TestBrainSMASHDistribution(t *testing.T) {
 	r, p, x, y := readReference(t, "parcels200")
-	const draws = 2000
+	const draws = 1000
 	for _, keep := range []bool{false, true} {
 		n, l := New(Map{File: "x", Values: x, Coords: p}, Options{Method: BrainSMASH, Seed: 1, Keep: keep})
 		if len(l) > 0 {
@@ -228,6 +228,9 @@ func TestBrainSMASHDistribution(t *testing.T) {
 }
 
 func TestBrainSMASHSampled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs many surrogates")
+	}
 	r, p, x, y := readReference(t, "voxels2000")
 	o := SmashOptions{Sampled: true, Sample: 400, Neighbours: 600, Deltas: []float64{0.3, 0.5, 0.7}}
 	n, l := New(Map{File: "x", Values: x, Coords: p}, Options{Method: BrainSMASH, Seed: 1, Smash: o})

@@ -119,7 +119,7 @@ func TestCorrelationsAreThoseOfTheDraws(t *testing.T) {
 
 // The posterior finds the covariance a map was drawn with.
 func TestPosteriorRecovers(t *testing.T) {
-	p := brain(150)
+	p := brain(120)
 	for _, tt := range []struct{ scale, eta, nugget float64 }{{50, 0, 0.05}, {50, 0.9, 0.05}, {30, 0.5, 0.4}} {
 		root := rootOf(covarianceMatrix(p, Kernel{0.5, tt.scale}, tt.eta, tt.nugget))
 		f := NewFamily(p, nil, 0)

@@ -25,7 +25,7 @@ const (
 // smooth enough for autocorrelation to matter, 250 places hold nearly all there
 // is to know of it.
 func (m Map) largeProcess(l *diag.List, o Options) (engine, []Parameter) {
-	at := m.subset(o.Seed)
+	at := m.subset(o.Seed, or(o.seeds, subsetSeeds))
 	sub := m.restrict(at)
 	var f *Family
 	if m.Distances != nil {
@@ -64,7 +64,7 @@ func (m Map) largeProcess(l *diag.List, o Options) (engine, []Parameter) {
 }
 
 // subset returns about 250 places.
-func (m Map) subset(seed uint64) []int {
+func (m Map) subset(seed uint64, seeds int) []int {
 	n := len(m.Values)
 	r := stream(seed, forSubset, 0)
 	perm := make([]int32, n)
@@ -82,7 +82,7 @@ func (m Map) subset(seed uint64) []int {
 		}
 	}
 	var buf []neighbour
-	for _, i := range perm[:min(n, subsetSeeds)] {
+	for _, i := range perm[:min(n, seeds)] {
 		add(int(i))
 		if b != nil {
 			buf = b.nearest(buf, int(i), subsetNear)

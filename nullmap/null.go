@@ -65,6 +65,7 @@ type Options struct {
 	// Family is one made for just the places of the map that have a value, to
 	// save making it again; nil: made.
 	Family *Family
+	seeds  int // of the subset that many places are fitted on; 0: subsetSeeds
 }
 
 // A Parameter is a number that tells how surrogates are made.

@@ -51,7 +51,7 @@ func TestDrawsDependOnSeedAndNumberAlone(t *testing.T) {
 			o    Options
 		}{
 			{"parcels", Map{File: "x", Values: x, Coords: p}, Options{Method: m, Seed: 4}},
-			{"voxels", Map{File: "x", Values: vox, Mask: mask}, Options{Method: m, Seed: 4, Smash: SmashOptions{Sampled: true, Neighbours: 50, Sample: 100}}},
+			{"voxels", Map{File: "x", Values: vox, Mask: mask}, Options{Method: m, Seed: 4, seeds: 40, Smash: SmashOptions{Sampled: true, Neighbours: 50, Sample: 100}}},
 		} {
 			if tt.m.Mask != nil && (m == Moran || m == MoranPair || m == Spin) {
 				continue // the same code as for parcels
