@@ -74,10 +74,12 @@ type Correlation struct {
 	PAdjusted    Number      `json:"p_adjusted"`    // of the permutation p, or of p where there is none, over the plan's associations; NaN under other treatments than the plan's
 	BF01         Number      `json:"bf01"`          // for no correlation
 	Influence    []Influence `json:"influence"`     // of each person, largest change of r first
-	Fragile      string      `json:"fragile"`       // who alone carries the conclusion: "without sub-07 r = …, p = …"; "" if nobody does
+	Fragile      string      `json:"fragile"`       // who alone decides whether it is shown: "sub-07 (0.39, adjusted p = 0.063)"; "" if nobody does, or no claim is made
 	Slope        Number      `json:"slope"`         // of the score on the measure, given the covariates, by least squares [score units per unit of the measure]
 	Notes        []string    `json:"notes"`
 	Failed       string      `json:"failed,omitempty"`
+
+	without []without
 }
 
 // An Influence is what one person does to a correlation.
@@ -86,7 +88,7 @@ type Influence struct {
 	DR      Number `json:"dr"`    // r without this person − r with
 	Cook    Number `json:"cooks"` // Cook's distance
 	Large   bool   `json:"large"` // Cook's distance above 4/n
-	Turns   bool   `json:"turns"` // without this person p is on the other side of 1 − level, or r has the other sign
+	Turns   bool   `json:"turns"` // without this person the claim is another; where none is made, p is on the other side of 1 − level
 }
 
 // A CorrelationShift compares two correlations in the people who have both.
@@ -105,13 +107,45 @@ type CorrelationShift struct {
 	PPermutation Number `json:"p_permutation"`
 	PAdjusted    Number `json:"p_adjusted"` // over the plan's comparisons
 
-	Moderation Moderation `json:"moderation"`
-	Failed     string     `json:"failed,omitempty"`
+	Slopes     SlopeShift  `json:"slopes"`
+	Moderation Moderation  `json:"moderation"`
+	Influence  []Influence `json:"influence"` // of each person on Delta, largest first; Cook is NaN
+	Fragile    string      `json:"fragile"`   // as of [Correlation], for the difference
+	Notes      []string    `json:"notes"`
+	Failed     string      `json:"failed,omitempty"`
+
+	without []without
+}
+
+// A SlopeShift is the difference of the least-squares slopes of the score on
+// the measure, given the covariates, in the people who have both treatments.
+// It allows for residuals that vary with the measure, as those of skewed scores
+// do: see corr.CompareSlopes. Slopes are in SD of the score per SD of the
+// measure.
+type SlopeShift struct {
+	Slope1       Number `json:"slope1"` // under the plan's treatment
+	Slope2       Number `json:"slope2"`
+	Delta        Number `json:"delta"`
+	SE           Number `json:"se"`
+	DF           Number `json:"df"`
+	Low          Number `json:"ci_low"`
+	High         Number `json:"ci_high"`
+	P            Number `json:"p"`
+	PPermutation Number `json:"p_permutation"`
+	Failed       string `json:"failed,omitempty"`
+}
+
+// without is what is left when one person is left out.
+type without struct {
+	subject string
+	value   float64 // the correlation, or the difference
+	p       float64 // that the claim rests on, not adjusted
 }
 
 // A Moderation is the difference of the slopes of the score on the measure
-// between two treatments: by a mixed model of both, and by a permutation test
-// that also holds its level where the score is skewed, which the model does not.
+// between two treatments, by a mixed model of all rows. It takes residuals to
+// vary alike; where the score is skewed it is too bold, and [SlopeShift] holds
+// its level (docs/methods/associations.md).
 type Moderation struct {
 	Formula string `json:"formula"`
 	N       int    `json:"n"` // people
@@ -126,8 +160,6 @@ type Moderation struct {
 	Low     Number `json:"ci_low"`
 	High    Number `json:"ci_high"`
 	Failed  string `json:"failed,omitempty"` // why there is no model
-
-	PPermutation Number `json:"p_permutation"` // records swapped within the people who have both: see corr.CompareSlopes
 }
 
 // An AssociationPoint is one person under one treatment.
@@ -141,6 +173,8 @@ type AssociationPoint struct {
 	Covariates []Number `json:"covariates"` // as Adjust names them
 	XResidual  Number   `json:"x_residual"` // given the covariates, under this treatment, the mean added; X if there are none
 	YResidual  Number   `json:"y_residual"`
+
+	base float64 // score at change_from; NaN if the plan names none
 }
 
 // nan is the number that is not known.

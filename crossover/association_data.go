@@ -273,7 +273,7 @@ func (p *pairing) fill(row *AssociationPoint, byPhase []int) string {
 	if why != "" {
 		return why
 	}
-	row.X, row.Y = Number(x), Number(y)
+	row.X, row.Y, row.base = Number(x), Number(y), base
 	for _, c := range plan.Adjust {
 		v := math.NaN()
 		switch c {

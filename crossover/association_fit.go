@@ -41,7 +41,7 @@ func Associate(p *Plan, tr *Trial, values []Value, ratings []Rating, workers int
 			out.List = append(out.List, pair.associate(workers))
 		}
 	}
-	correctAssociations(out)
+	correctAssociations(out, corr.Options{Method: correlationMethod(p.Associations.Method), Permutations: out.Permutations, Seed: p.Seed, Workers: workers})
 	for i := range out.List {
 		out.List[i].Sentence = out.sentence(&out.List[i])
 	}
@@ -134,13 +134,17 @@ func (p *pairing) associate(workers int) Association {
 		out.Missing = append(out.Missing, missing...)
 		out.By = append(out.By, correlate(t, rows[i], plan.Adjust, o))
 	}
+	out.By[0].without = leftOut(rows[0], o, func(i int, o corr.Options) (float64, float64) {
+		r := corr.Correlate(columns(except(rows[0], i), plan.Adjust), o)
+		return r.R, preferred(Number(r.Permutation.P), Number(r.P))
+	})
 	for i := 1; i < len(treatments); i++ {
 		d := shift(treatments[i], rows[0], rows[i], plan.Adjust, o)
 		d.Moderation = moderate(treatments[0], treatments[i], slices.Concat(rows[0], rows[i]), plan.Adjust, a.plan.Model.Level)
-		first, second := paired(rows[0], rows[i])
-		slopes := corr.CompareSlopes(columns(first, plan.Adjust), columns(second, plan.Adjust), corr.Options{Permutations: o.Permutations, Seed: o.Seed, Workers: o.Workers})
-		d.Moderation.PPermutation = Number(slopes.Permutation.P)
 		out.Differences = append(out.Differences, d)
+	}
+	if note := p.coupling(rows[0], o); note != "" {
+		out.Notes = append(out.Notes, note)
 	}
 	for i := range rows {
 		out.Data = append(out.Data, rows[i]...)
@@ -170,6 +174,9 @@ func columns(rows []AssociationPoint, names []string) corr.Data {
 // rows.
 func correlate(treatment string, rows []AssociationPoint, adjust []string, o corr.Options) Correlation {
 	d := columns(rows, adjust)
+	if len(rows) < leastBootstrap {
+		o.Bootstrap = 0
+	}
 	r := corr.Correlate(d, o)
 	out := Correlation{
 		Treatment: treatment, N: r.N, R: Number(r.R), DF: Number(r.DF), Low: Number(r.Low), High: Number(r.High),
@@ -192,18 +199,10 @@ func correlate(treatment string, rows []AssociationPoint, adjust []string, o cor
 		who := rows[f.Row].Subject
 		out.Influence = append(out.Influence, Influence{Subject: who, DR: Number(f.DR), Cook: Number(f.Cooks), Large: f.Flagged, Turns: f.Turns})
 		if f.Turns {
-			turns = append(turns, fmt.Sprintf("without sub-%s r = %s, %s", who, decimals(f.R, 2), pText(Number(f.P))))
+			turns = append(turns, fmt.Sprintf("sub-%s (%s, %s)", who, decimals(f.R, 2), pText(Number(f.P))))
 		}
 	}
-	slices.SortStableFunc(out.Influence, func(a, b Influence) int {
-		switch x, y := math.Abs(float64(a.DR)), math.Abs(float64(b.DR)); {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return strings.Compare(a.Subject, b.Subject)
-	})
+	sortInfluence(out.Influence)
 	out.Fragile = listed(turns, 3)
 	return out
 }
@@ -226,12 +225,108 @@ func paired(first, second []AssociationPoint) (a, b []AssociationPoint) {
 func shift(treatment string, first, second []AssociationPoint, adjust []string, o corr.Options) CorrelationShift {
 	a, b := paired(first, second)
 	o.Side = corr.TwoSided // the plan's side is that of the correlation
+	if len(a) < leastBootstrap {
+		o.Bootstrap = 0
+	}
 	c := corr.Compare(columns(a, adjust), columns(b, adjust), o)
-	return CorrelationShift{
+	out := CorrelationShift{
 		Treatment: treatment, N: c.N, R1: Number(c.R1), R2: Number(c.R2), Delta: Number(c.Delta), Low: Number(c.Low), High: Number(c.High),
 		BootLow: Number(c.Bootstrap.Low), BootHigh: Number(c.Bootstrap.High), Z: Number(c.Z), P: Number(c.P),
-		PPermutation: Number(c.Permutation.P), PAdjusted: nan, Failed: c.Reason,
+		PPermutation: Number(c.Permutation.P), PAdjusted: nan, Notes: c.Notes, Failed: c.Reason,
 	}
+	out.Slopes = slopeShift(a, b, adjust, o)
+	if out.Failed != "" {
+		return out
+	}
+	if least := math.Ldexp(1, 1-c.N); o.Permutations > 0 && least > 1-o.Level+1e-9 {
+		out.Notes = append(out.Notes, fmt.Sprintf("with %d people no permutation p is below %.3f, so that no data could show a difference", c.N, least))
+	}
+	out.without = leftOut(a, o, func(i int, o corr.Options) (float64, float64) {
+		c := corr.Compare(columns(except(a, i), adjust), columns(except(b, i), adjust), o)
+		return c.Delta, preferred(Number(c.Permutation.P), Number(c.P))
+	})
+	for _, w := range out.without {
+		out.Influence = append(out.Influence, Influence{Subject: w.subject, DR: Number(w.value) - out.Delta, Cook: nan})
+	}
+	sortInfluence(out.Influence)
+	return out
+}
+
+// leastBootstrap is how many people a bootstrap interval needs: with fewer its
+// ends are those of the few values there are.
+const leastBootstrap = 10
+
+// slopeShift compares the slopes in the people who have both treatments.
+func slopeShift(a, b []AssociationPoint, adjust []string, o corr.Options) SlopeShift {
+	c := corr.CompareSlopes(columns(a, adjust), columns(b, adjust), o)
+	return SlopeShift{Slope1: Number(c.Slope1), Slope2: Number(c.Slope2), Delta: Number(c.Delta), SE: Number(c.SE), DF: Number(c.DF),
+		Low: Number(c.Low), High: Number(c.High), P: Number(c.P), PPermutation: Number(c.Permutation.P), Failed: c.Reason}
+}
+
+// except returns the rows without one.
+func except(rows []AssociationPoint, i int) []AssociationPoint {
+	return slices.Delete(slices.Clone(rows), i, i+1)
+}
+
+// leftOut computes a value and its p-value with each person left out in turn.
+// As only whether a claim turns is asked, some 2,000 draws do.
+func leftOut(rows []AssociationPoint, o corr.Options, of func(i int, o corr.Options) (value, p float64)) []without {
+	const draws = 1999
+	o.Bootstrap, o.Permutations = 0, min(o.Permutations, draws)
+	out := make([]without, len(rows))
+	for i := range rows {
+		out[i].subject = rows[i].Subject
+		out[i].value, out[i].p = of(i, o)
+	}
+	return out
+}
+
+// preferred is the permutation p-value, or that of the closed form if there is
+// none: claims rest on it.
+func preferred(permutation, p Number) float64 {
+	if !math.IsNaN(float64(permutation)) {
+		return float64(permutation)
+	}
+	return float64(p)
+}
+
+// sortInfluence puts the largest change first.
+func sortInfluence(list []Influence) {
+	slices.SortStableFunc(list, func(a, b Influence) int {
+		switch x, y := math.Abs(float64(a.DR)), math.Abs(float64(b.DR)); {
+		case x > y:
+			return -1
+		case x < y:
+			return 1
+		}
+		return strings.Compare(a.Subject, b.Subject)
+	})
+}
+
+// coupling says how far the score at the first visit can make an association
+// with the change from it: a change, and a percentage more so, contains it. ""
+// where there is no change, or the plan adjusts for that score already.
+func (p *pairing) coupling(rows []AssociationPoint, o corr.Options) string {
+	plan := p.plan
+	if plan.Change == "" || slices.Contains(plan.Adjust, AdjustScore) || len(rows) < 6+len(plan.Adjust) {
+		return ""
+	}
+	o.Permutations, o.Bootstrap, o.Side = 0, 0, corr.TwoSided
+	d := columns(rows, plan.Adjust)
+	base := make([]float64, len(rows))
+	for i := range rows {
+		base[i] = rows[i].base
+	}
+	with := d
+	with.Y = base
+	own := corr.Correlate(with, o)
+	d.Covariates, d.Names = append(d.Covariates, base), append(slices.Clone(d.Names), AdjustScore)
+	given := corr.Correlate(d, o)
+	if own.Reason != "" || given.Reason != "" {
+		return ""
+	}
+	return fmt.Sprintf("a change contains the score it is from: with that score at %s the measure correlates %s, and with it as a covariate too the association is %s (%s, not adjusted)",
+		plan.ChangeFrom, decimals(own.R, 2), decimals(given.R, 2), pText(Number(given.P)))
 }
 
 // residuals returns y less its least-squares fit on an intercept and the
@@ -296,7 +391,7 @@ func residuals(y []float64, covariates [][]float64) []float64 {
 // correlations. Kenward and Roger's degrees
 // of freedom.
 func moderate(first, second string, rows []AssociationPoint, adjust []string, level float64) Moderation {
-	out := Moderation{Slope1: nan, Slope2: nan, Delta: nan, SE: nan, DF: nan, T: nan, P: nan, Low: nan, High: nan, NObs: len(rows), PPermutation: nan}
+	out := Moderation{Slope1: nan, Slope2: nan, Delta: nan, SE: nan, DF: nan, T: nan, P: nan, Low: nan, High: nan, NObs: len(rows)}
 	x, y := make([]float64, len(rows)), make([]float64, len(rows))
 	restX, restY := make([]float64, len(rows)), make([]float64, len(rows))
 	period := make([]float64, len(rows))
@@ -406,33 +501,120 @@ func constant(v []float64) bool {
 }
 
 // correctAssociations corrects over the plan's associations: the correlations
-// under the plan's treatment are one family, their differences another.
-func correctAssociations(s *Associations) {
-	var within, between []*Number
-	var pWithin, pBetween []float64
-	// best is the permutation p-value, or that of the closed form if there is none.
-	best := func(permutation, p Number) float64 {
-		if !math.IsNaN(float64(permutation)) {
-			return float64(permutation)
-		}
-		return float64(p)
-	}
+// under the plan's treatment are one family, their differences another. Then it
+// asks of each claim whether one person decides it.
+func correctAssociations(s *Associations, o corr.Options) {
+	var within, between []claim
 	for i := range s.List {
 		a := &s.List[i]
-		if p := best(a.By[0].PPermutation, a.By[0].P); !math.IsNaN(p) {
-			within, pWithin = append(within, &a.By[0].PAdjusted), append(pWithin, p)
+		w := &a.By[0]
+		if p := preferred(w.PPermutation, w.P); !math.IsNaN(p) {
+			within = append(within, claim{p, &w.PAdjusted, w.without, w.Influence, &w.Fragile})
 		}
 		for j := range a.Differences {
 			d := &a.Differences[j]
-			if p := best(d.PPermutation, d.P); !math.IsNaN(p) {
-				between, pBetween = append(between, &d.PAdjusted), append(pBetween, p)
+			if p := preferred(d.PPermutation, d.P); !math.IsNaN(p) {
+				between = append(between, claim{p, &d.PAdjusted, d.without, d.Influence, &d.Fragile})
 			}
 		}
 	}
-	for i, p := range lmm.Adjust(pWithin, adjustment(s.Multiplicity)) {
-		*within[i] = Number(p)
+	for k, family := range [][]claim{within, between} {
+		p := make([]float64, len(family))
+		for i := range family {
+			p[i] = family[i].p
+		}
+		for i, adjusted := range lmm.Adjust(p, adjustment(s.Multiplicity)) {
+			*family[i].adjusted = Number(adjusted)
+		}
+		if k == 0 && s.Multiplicity == maxR {
+			s.correctByMax(o)
+		}
+		for i := range family {
+			s.turns(family[i], p, i)
+		}
 	}
-	for i, p := range lmm.Adjust(pBetween, adjustment(s.Multiplicity)) {
-		*between[i] = Number(p)
+}
+
+// A claim is one test of a family, with what is left of it without each person.
+type claim struct {
+	p         float64
+	adjusted  *Number
+	without   []without
+	influence []Influence
+	fragile   *string
+}
+
+// turns marks the people without whom the claim is another, the other tests of
+// the family staying as they are.
+func (s *Associations) turns(c claim, family []float64, at int) {
+	turned := map[string]bool{}
+	var names []string
+	p := slices.Clone(family)
+	for _, w := range c.without {
+		if math.IsNaN(w.p) {
+			continue
+		}
+		p[at] = w.p
+		adjusted := Number(lmm.Adjust(p, adjustment(s.Multiplicity))[at])
+		if s.Multiplicity == maxR && c.p > 0 { // the correction that this claim had, of the new p
+			adjusted = Number(math.Min(1, math.Max(w.p, float64(*c.adjusted)*w.p/c.p)))
+		}
+		if s.Shown(adjusted) != s.Shown(*c.adjusted) {
+			turned[w.subject] = true
+			names = append(names, fmt.Sprintf("sub-%s (%s, %s)", w.subject, decimals(w.value, 2), s.adjustedText(adjusted)))
+		}
+	}
+	for i := range c.influence {
+		c.influence[i].Turns = turned[c.influence[i].Subject]
+	}
+	*c.fragile = listed(names, 3)
+}
+
+// maxR is the word for the correction by the largest correlation of the family.
+const maxR = "max"
+
+// correctByMax corrects the correlations under the plan's treatment by the
+// permutation distribution of the most extreme of them, which keeps that they
+// are of the same people. See corr.Family.
+func (s *Associations) correctByMax(o corr.Options) {
+	var people []string
+	for i := range s.List {
+		for _, q := range s.List[i].Data {
+			if !slices.Contains(people, q.Subject) {
+				people = append(people, q.Subject)
+			}
+		}
+	}
+	slices.Sort(people)
+	var pairs []corr.Pair
+	for i := range s.List {
+		a := &s.List[i]
+		column := func() []float64 {
+			c := make([]float64, len(people))
+			for k := range c {
+				c[k] = math.NaN()
+			}
+			return c
+		}
+		d := corr.Data{X: column(), Y: column(), Names: a.Adjust}
+		for range a.Adjust {
+			d.Covariates = append(d.Covariates, column())
+		}
+		for _, q := range a.Data {
+			if q.Treatment != a.Within {
+				continue
+			}
+			k, _ := slices.BinarySearch(people, q.Subject)
+			d.X[k], d.Y[k] = float64(q.X), float64(q.Y)
+			for j, v := range q.Covariates {
+				d.Covariates[j][k] = float64(v)
+			}
+		}
+		pairs = append(pairs, corr.Pair{Data: d, Side: correlationSide(a.Side)})
+	}
+	for i, c := range corr.Family(pairs, o) {
+		if !math.IsNaN(c.PMax) {
+			s.List[i].By[0].PAdjusted = Number(c.PMax)
+		}
 	}
 }

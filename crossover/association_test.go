@@ -300,6 +300,30 @@ func TestAssociationsAreCorrected(t *testing.T) {
 	}
 }
 
+// The correction by the largest correlation is that of corr.Family, below
+// Holm's where the correlations go together, and never below p.
+func TestAssociationsAreCorrectedByTheLargest(t *testing.T) {
+	tr, values, ratings := symptomTrial(20, 9, 0.4)
+	text := symptomAssociation + strings.Replace(symptomAssociation, "[\"baseline\"]", "[\"baseline\", \"period\"]", 1)
+	p := symptomPlan(t, text)
+	holm, _ := crossover.Associate(p, tr, values, ratings, 2)
+	p.Associations.Multiplicity = "max"
+	got, l := crossover.Associate(p, tr, values, ratings, 2)
+	if len(l) > 0 {
+		t.Fatal(l)
+	}
+	for i, a := range got.List {
+		w, h := a.By[0], holm.List[i].By[0]
+		// The two associations are nearly one, so that there is hardly anything to correct.
+		if !(w.PAdjusted >= w.PPermutation-0.01) || !(w.PAdjusted < h.PAdjusted) {
+			t.Errorf("%d: p %g, by the largest %g, by Holm %g", i, float64(w.PPermutation), float64(w.PAdjusted), float64(h.PAdjusted))
+		}
+		if a.Differences[0].PAdjusted != holm.List[i].Differences[0].PAdjusted {
+			t.Error("differences are not corrected by Holm's method")
+		}
+	}
+}
+
 // Score courses are the means of the table.
 func TestCourses(t *testing.T) {
 	tr, _, ratings := symptomTrial(10, 2, 0)

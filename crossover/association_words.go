@@ -81,15 +81,20 @@ func (s *Associations) sentence(a *Association) string {
 	if t := a.AdjustedFor(); t != "" {
 		given = ", adjusted for " + t + ","
 	}
-	verb := "no correlation was shown between"
+	kind := map[string]string{"positive": "positive correlation", "negative": "negative correlation"}[a.Side]
+	if kind == "" {
+		kind = "correlation"
+	}
+	verb := "no " + kind + " was shown between"
 	if s.Shown(w.PAdjusted) {
-		verb = "there was a correlation between"
-		if w.R < 0 {
+		verb = "there was a " + kind + " between"
+		if w.R < 0 && a.Side == "two-sided" {
 			verb = "there was a negative correlation between"
 		}
 	}
 	name := s.coefficient(len(a.Adjust) > 0)
-	out := fmt.Sprintf("Under %s, %s %s%s and %s (%s = %s, %s, n = %d)", a.Within, verb, a.X, given, a.Y, name, figureR(w.R), s.evidence(w.Low, w.High, w.PPermutation, w.P, w.PAdjusted), w.N)
+	out := fmt.Sprintf("Under %s, %s %s%s and %s (%s = %s, %s, n = %d)", a.Within, verb, a.X, given, a.Y, name, figureR(w.R), s.evidence(w.Low, w.High, w.PPermutation, w.P, w.PAdjusted, a.Side), w.N)
+	out += s.fragile("; ", w.Fragile)
 	for i := range a.Differences {
 		d := &a.Differences[i]
 		j := slices.IndexFunc(a.By, func(c Correlation) bool { return c.Treatment == d.Treatment })
@@ -103,20 +108,38 @@ func (s *Associations) sentence(a *Association) string {
 		if s.Shown(d.PAdjusted) {
 			claim = "the two differed"
 		}
-		out += fmt.Sprintf(". In the %d people with both, %s (difference %s, %s)", d.N, claim, figureR(d.Delta), s.evidence(d.Low, d.High, d.PPermutation, d.P, d.PAdjusted))
-		if d.Moderation.Failed == "" && !math.IsNaN(float64(d.Moderation.P)) {
-			p := pText(d.Moderation.P)
-			if !math.IsNaN(float64(d.Moderation.PPermutation)) {
-				p = "permutation " + pText(d.Moderation.PPermutation)
+		out += fmt.Sprintf(". In the %d people with both, %s (difference %s, %s)", d.N, claim, figureR(d.Delta), s.evidence(d.Low, d.High, d.PPermutation, d.P, d.PAdjusted, "two-sided"))
+		out += s.fragile("; ", d.Fragile)
+		if q := &d.Slopes; q.Failed == "" {
+			p := pText(q.P)
+			if !math.IsNaN(float64(q.PPermutation)) {
+				p = "permutation " + pText(q.PPermutation)
 			}
-			out += fmt.Sprintf("; the slopes by a mixed model differ by %s SD per SD, %s", figureR(d.Moderation.Delta), p)
+			out += fmt.Sprintf("; their slopes differed by %s SD of the score per SD of the measure (%s CI %s to %s, %s, not adjusted)", figureR(q.Delta), s.levelText(), figureR(q.Low), figureR(q.High), p)
 		}
 	}
-	out += "."
-	if w.Fragile != "" {
-		out += " One person can change this: " + w.Fragile + "."
+	return out + "."
+}
+
+// fragile says who decides a claim alone.
+func (s *Associations) fragile(before, who string) string {
+	if who == "" {
+		return ""
 	}
-	return out
+	return before + "leaving out one person turns this: " + who
+}
+
+// adjustedText writes the p-value that a claim rests on.
+func (s *Associations) adjustedText(p Number) string {
+	if s.Multiplicity == "none" {
+		return pText(p)
+	}
+	return "adjusted " + pText(p)
+}
+
+// levelText writes the level of intervals: "95 %".
+func (s *Associations) levelText() string {
+	return strconv.FormatFloat(math.Round(1e4*s.Level)/100, 'f', -1, 64) + " %"
 }
 
 // coefficient is the sign of the coefficient with what it is.
@@ -129,15 +152,18 @@ func (s *Associations) coefficient(partial bool) string {
 }
 
 // evidence is an interval with its p-values.
-func (s *Associations) evidence(low, high, permutation, p, adjusted Number) string {
-	out := fmt.Sprintf("%s %% CI %s to %s, ", strconv.FormatFloat(math.Round(1e4*s.Level)/100, 'f', -1, 64), figureR(low), figureR(high))
+func (s *Associations) evidence(low, high, permutation, p, adjusted Number, side string) string {
+	out := fmt.Sprintf("%s CI %s to %s, ", s.levelText(), figureR(low), figureR(high))
+	if side != "two-sided" {
+		out += "one-sided "
+	}
 	if math.IsNaN(float64(permutation)) {
 		out += pText(p)
 	} else {
 		out += "permutation " + pText(permutation)
 	}
 	if s.Multiplicity != "none" && !math.IsNaN(float64(adjusted)) {
-		out += ", " + map[string]string{"holm": "Holm", "fdr": "FDR"}[s.Multiplicity] + "-adjusted " + pText(adjusted)
+		out += ", " + map[string]string{"holm": "Holm", "fdr": "FDR", maxR: "family"}[s.Multiplicity] + "-adjusted " + pText(adjusted)
 	}
 	return out
 }
@@ -213,6 +239,6 @@ func (w wording) associations() []string {
 	}
 	return []string{
 		fmt.Sprintf("Associations over people: %s; by %s correlation, under %s if the plan names no other treatment.%s They are corrected over the %d associations %s.", strings.Join(names, "; "), s.Method, within, resampling, len(list), methodNames[s.Multiplicity]),
-		"That a treatment changed an association is not concluded from its being significant under one and not under the other. It is tested as the difference of two correlations in the people who have both treatments, and as the difference of slopes in a mixed model. With some twenty people such a test can only show large differences.",
+		"That a treatment changed an association is not concluded from its being significant under one and not under the other. It is tested as the difference of two correlations in the people who have both treatments, and as the difference of slopes. Such tests need many people ('phasl power' says how many): with 26, a difference of 0.6 is found about half of the time.",
 	}
 }

@@ -71,7 +71,7 @@ func isClaim(p *Plan, name string) bool {
 
 func adjustment(method string) lmm.Adjustment {
 	switch method {
-	case "holm":
+	case "holm", maxR: // of differences, which are of different people
 		return lmm.Holm
 	case "fdr":
 		return lmm.BH

@@ -16,6 +16,9 @@ const maxDraws = 1_000_000
 func (r *planReader) checkAssociations(p *Plan) {
 	r.draws("associations.permutations", p.Associations.Permutations)
 	r.draws("associations.bootstrap", p.Associations.Bootstrap)
+	if p.Associations.Multiplicity == maxR && p.Associations.Permutations == 0 {
+		r.Fault("associations.multiplicity", "write permutations = 10000, or multiplicity = \"holm\"", "the largest correlation is known by permutation alone, and there is none")
+	}
 	for i := range p.Association {
 		a := &p.Association[i]
 		key := func(name string) string { return fmt.Sprintf("%s[%d].%s", associationArray, i, name) }

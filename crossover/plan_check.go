@@ -54,7 +54,7 @@ func (r *planReader) check(p *Plan) {
 	r.choice("multiplicity.method", p.Multiplicity.Method, methodWords)
 	r.choice("multiplicity.others", p.Multiplicity.Others, methodWords)
 	r.choice("associations.method", p.Associations.Method, corrWords)
-	r.choice("associations.multiplicity", p.Associations.Multiplicity, methodWords)
+	r.choice("associations.multiplicity", p.Associations.Multiplicity, familyWords)
 	r.checkExclusions(p)
 	r.checkAssociations(p)
 }

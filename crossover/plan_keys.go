@@ -31,6 +31,7 @@ var (
 	ddfWords     = []string{"kenward-roger", "satterthwaite", "residual"}
 	marginUnits  = []string{"effect", "percent", "absolute"}
 	methodWords  = []string{"holm", "fdr", "none"}
+	familyWords  = []string{"holm", "fdr", maxR, "none"}
 	corrWords    = []string{"pearson", "spearman", "robust"}
 	changeWords  = []string{"", "absolute", "percent"}
 	sideWords    = []string{"two-sided", "positive", "negative"}
@@ -154,7 +155,7 @@ var planTables = []planTable{
 		{"method", func(p *Plan) any { return &p.Associations.Method }, "correlation: pearson, spearman or robust (percentage bend)"},
 		{"permutations", func(p *Plan) any { return &p.Associations.Permutations }, "draws of the permutation tests; 0: none"},
 		{"bootstrap", func(p *Plan) any { return &p.Associations.Bootstrap }, "draws of the bootstrap intervals; 0: none"},
-		{"multiplicity", func(p *Plan) any { return &p.Associations.Multiplicity }, "correction over the plan's associations: holm, fdr or none"},
+		{"multiplicity", func(p *Plan) any { return &p.Associations.Multiplicity }, "correction over the plan's associations: holm, fdr, max (by the largest correlation under permutation) or none"},
 	}},
 }
 

@@ -12,13 +12,15 @@ import (
 
 // An AssociationPower is how often the analysis of an association says what,
 // over simulated trials in which people are measured under two treatments.
-// Rejected means p < 0.05, two-sided: power, or the type I error where the
+// Rejected means p ≤ alpha, two-sided: power, or the type I error where the
 // truth is no difference.
 type AssociationPower struct {
 	Name       string  `json:"name"`
 	People     int     `json:"people"`
-	R1         float64 `json:"r1"` // true (partial) correlation under treatment 1
-	R2         float64 `json:"r2"` // under treatment 2
+	R1         float64 `json:"r1"`      // (partial) correlation under treatment 1 of the errors before they are made scores
+	R2         float64 `json:"r2"`      // under treatment 2
+	True1      Number  `json:"true_r1"` // of the scores as they are: R1 where errors are normal
+	True2      Number  `json:"true_r2"`
 	Stability  float64 `json:"stability"`
 	Covariates int     `json:"covariates"`
 	Shape      string  `json:"shape"` // of the score's error
@@ -39,10 +41,11 @@ type AssociationPower struct {
 	Unfitted    int    `json:"unfitted"`             // trials without one of the tests, left out of its rate
 }
 
-// SimulateAssociation draws trials of a scenario and counts. Results depend on
+// SimulateAssociation draws trials of a scenario, tests each at the level alpha
+// and counts. Results depend on
 // the seed and not on the number of workers. o.Draws below 1 leaves the
 // permutation test out; o.Methods is not used: correlations are Pearson's.
-func SimulateAssociation(s corr.Scenario, o corr.SimulationOptions) (*AssociationPower, error) {
+func SimulateAssociation(s corr.Scenario, alpha float64, o corr.SimulationOptions) (*AssociationPower, error) {
 	if l := s.Check(); l.Err() != nil {
 		return nil, l
 	}
@@ -50,6 +53,10 @@ func SimulateAssociation(s corr.Scenario, o corr.SimulationOptions) (*Associatio
 		o.Studies = 10_000
 	}
 	out := &AssociationPower{Name: s.Name, People: s.People, R1: s.R1, R2: s.R2, Stability: s.Stability, Covariates: s.Covariates, Shape: s.Y.String(), Trials: o.Studies, Draws: max(0, o.Draws)}
+	out.True1, out.True2 = Number(s.R1), Number(s.R2)
+	if s.X != corr.Normal || s.Y != corr.Normal || s.X2 != corr.Normal || s.Y2 != corr.Normal {
+		out.True1, out.True2 = population(s, o.Seed)
+	}
 	type verdict struct{ first, naive, steiger, permutation, moderation, slopes, covered, width float64 } // 1 for yes, NaN for unknown
 	said := make([]verdict, o.Studies)
 	names := make([]string, s.Covariates)
@@ -60,7 +67,7 @@ func SimulateAssociation(s corr.Scenario, o corr.SimulationOptions) (*Associatio
 		switch {
 		case math.IsNaN(p):
 			return math.NaN()
-		case p <= 0.05: // of permutations: 0.05 itself is at the level
+		case p <= alpha: // of permutations: alpha itself is at the level
 			return 1
 		}
 		return 0
@@ -136,14 +143,29 @@ func SimulateAssociation(s corr.Scenario, o corr.SimulationOptions) (*Associatio
 	return out, nil
 }
 
+// population returns the correlations of a scenario whose errors are not
+// normal, from 100,000 simulated people: to 0.003.
+func population(s corr.Scenario, seed uint64) (r1, r2 Number) {
+	const studies = 10
+	s.People = 10_000
+	var z [2]float64
+	for k := range studies {
+		c := s.Study(^seed, k)
+		for t := range z {
+			z[t] += math.Atanh(corr.Correlate(c[t], corr.Options{}).R) / studies
+		}
+	}
+	return Number(math.Tanh(z[0])), Number(math.Tanh(z[1]))
+}
+
 // PeopleForCorrelation returns the least number of people with whom a true
-// (partial, covariates of them) correlation r is found at p < 0.05, two-sided,
+// (partial, covariates of them) correlation r is found at p < alpha, two-sided,
 // with at least the probability power, by Fisher's z; 0 if more than 100,000
 // are needed.
 //
-//	n = 3 + k + ((z₀.₉₇₅ + z_power)/atanh r)²
-func PeopleForCorrelation(r float64, covariates int, power float64) int {
-	return least(covariates, func(n int) float64 {
+//	n = 3 + k + ((z_{1−alpha/2} + z_power)/atanh r)²
+func PeopleForCorrelation(r float64, covariates int, alpha, power float64) int {
+	return least(covariates, alpha, func(n int) float64 {
 		return math.Abs(math.Atanh(r)) * math.Sqrt(float64(n-3-covariates))
 	}, power)
 }
@@ -151,9 +173,9 @@ func PeopleForCorrelation(r float64, covariates int, power float64) int {
 // PeopleForDifference returns the same for the difference of two correlations
 // r1 and r2 in the same people, by Steiger's test, where the measure and the
 // score each correlate stability between the two treatments.
-func PeopleForDifference(r1, r2, stability float64, covariates int, power float64) int {
+func PeopleForDifference(r1, r2, stability float64, covariates int, alpha, power float64) int {
 	cross := stability * (r1 + r2) / 2
-	return least(covariates, func(n int) float64 {
+	return least(covariates, alpha, func(n int) float64 {
 		d := corr.NonOverlapping(r1, r2, stability, cross, cross, stability, n-covariates, 0.95, corr.TwoSided)
 		return math.Abs(d.Steiger.Stat)
 	}, power)
@@ -163,9 +185,9 @@ func PeopleForDifference(r1, r2, stability float64, covariates int, power float6
 const maxPeople = 100_000
 
 // least finds the smallest n whose test statistic, expected to be shift(n), is
-// beyond 1.96 with the probability power.
-func least(covariates int, shift func(n int) float64, power float64) int {
-	const critical = 1.959963984540054
+// beyond the critical value of alpha with the probability power.
+func least(covariates int, alpha float64, shift func(n int) float64, power float64) int {
+	critical := math.Sqrt2 * math.Erfinv(1-alpha)
 	enough := func(n int) bool {
 		s := shift(n)
 		return math.Erfc((critical-s)/math.Sqrt2)/2 >= power

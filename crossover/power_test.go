@@ -24,7 +24,7 @@ func TestAssociationLevels(t *testing.T) {
 		{Name: "equal", People: 26, R1: 0.5, R2: 0.5, Stability: 0.5, Covariates: 1},
 		{Name: "scores", People: 26, R1: 0.5, R2: 0.5, Stability: 0.5, Y: corr.Score, Y2: corr.Score},
 	} {
-		got, err := crossover.SimulateAssociation(s, corr.SimulationOptions{Studies: n, Draws: draws, Seed: 3})
+		got, err := crossover.SimulateAssociation(s, 0.05, corr.SimulationOptions{Studies: n, Draws: draws, Seed: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,22 +43,22 @@ func TestAssociationLevels(t *testing.T) {
 		}
 	}
 	few := corr.Scenario{People: 26, R1: 0.5, R2: 0.2, Stability: 0.4, Covariates: 1}
-	one, _ := crossover.SimulateAssociation(few, corr.SimulationOptions{Studies: 40, Draws: 99, Seed: 3, Workers: 1})
-	three, _ := crossover.SimulateAssociation(few, corr.SimulationOptions{Studies: 40, Draws: 99, Seed: 3, Workers: 3})
+	one, _ := crossover.SimulateAssociation(few, 0.05, corr.SimulationOptions{Studies: 40, Draws: 99, Seed: 3, Workers: 1})
+	three, _ := crossover.SimulateAssociation(few, 0.05, corr.SimulationOptions{Studies: 40, Draws: 99, Seed: 3, Workers: 3})
 	if fmt.Sprint(*one) != fmt.Sprint(*three) {
 		t.Error("rates depend on the number of workers")
 	}
-	if _, err := crossover.SimulateAssociation(corr.Scenario{People: 2}, corr.SimulationOptions{}); err == nil {
+	if _, err := crossover.SimulateAssociation(corr.Scenario{People: 2}, 0.05, corr.SimulationOptions{}); err == nil {
 		t.Error("two people make a trial")
 	}
 }
 
 // The closed forms of the number of people give that power in simulated trials.
 func TestPeopleNeeded(t *testing.T) {
-	if n := crossover.PeopleForCorrelation(0.3, 0, 0.8); n != 85 { // 3 + ((1.960 + 0.842)/0.30952)² = 84.93
+	if n := crossover.PeopleForCorrelation(0.3, 0, 0.05, 0.8); n != 85 { // 3 + ((1.960 + 0.842)/0.30952)² = 84.93
 		t.Errorf("%d people for r = 0.3, want 85", n)
 	}
-	if n := crossover.PeopleForDifference(0.3, 0.3, 0.5, 0, 0.8); n != 0 {
+	if n := crossover.PeopleForDifference(0.3, 0.3, 0.5, 0, 0.05, 0.8); n != 0 {
 		t.Errorf("%d people show a difference that is not there", n)
 	}
 	trials := 1500
@@ -66,8 +66,8 @@ func TestPeopleNeeded(t *testing.T) {
 		trials = 300
 	}
 	for _, tt := range []struct{ r1, r2, stability float64 }{{0.56, 0, 0.5}, {0.7, 0.2, 0.3}} {
-		n := crossover.PeopleForDifference(tt.r1, tt.r2, tt.stability, 1, 0.8)
-		got, err := crossover.SimulateAssociation(corr.Scenario{People: n, R1: tt.r1, R2: tt.r2, Stability: tt.stability, Covariates: 1}, corr.SimulationOptions{Studies: trials, Seed: 8})
+		n := crossover.PeopleForDifference(tt.r1, tt.r2, tt.stability, 1, 0.05, 0.8)
+		got, err := crossover.SimulateAssociation(corr.Scenario{People: n, R1: tt.r1, R2: tt.r2, Stability: tt.stability, Covariates: 1}, 0.05, corr.SimulationOptions{Studies: trials, Seed: 8})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -264,6 +264,7 @@ var methodNames = map[string]string{
 	"holm": "by Holm's method (the chance of any false claim among them is kept)",
 	"fdr":  "by the false discovery rate of Benjamini and Hochberg",
 	"none": "not at all",
+	maxR:   "by the permutation distribution of the largest of them (Westfall and Young), and their differences by Holm's method",
 }
 
 func (w wording) multiplicity() string {

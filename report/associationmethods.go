@@ -165,7 +165,7 @@ func (w *writer) associations(d *trialData) {
 			shifts++
 			swapped = swapped || finite(f.PPermutation)
 			modelled = modelled || finite(f.Moderation.P)
-			slopes = slopes || finite(f.Moderation.PPermutation)
+			slopes = slopes || finite(f.Slopes.PPermutation)
 		}
 	}
 	if shifts > 0 {
@@ -175,11 +175,11 @@ func (w *writer) associations(d *trialData) {
 			t += ", and by a permutation test that swapped the two treatments within people at random"
 		}
 		t += "."
-		if modelled {
-			t += " Their slopes were compared by the interaction of measure and treatment in a linear mixed model of the score, with covariates by treatment, period and a random intercept for people, and the degrees of freedom of Kenward and Roger" + w.cite("kenward1997") + "."
-		}
 		if slopes {
-			t += " As that model takes residuals to vary alike, which those of skewed scores do not, the slopes were also compared by swapping treatments within people at random, the difference divided by a standard error that is robust to this" + w.cite("mackinnon1985") + "."
+			t += " Their slopes were compared in the same people with a standard error that allows for residuals which vary with the measure, as those of skewed scores do" + w.cite("mackinnon1985") + ", by Student’s t for the interval and by swapping treatments within people at random for the p-value."
+		}
+		if modelled {
+			t += " Beside that stands the interaction of measure and treatment in a linear mixed model of the score of everybody, with covariates by treatment, period and a random intercept for people, and the degrees of freedom of Kenward and Roger" + w.cite("kenward1997") + "."
 		}
 		w.paragraph("Difference between treatments in an association", t)
 	}
@@ -187,6 +187,8 @@ func (w *writer) associations(d *trialData) {
 	switch s.Multiplicity {
 	case "holm":
 		how = "after Holm" + w.cite("holm1979")
+	case "max":
+		how = "by the permutation distribution of the most extreme of them" + w.cite("westfall1993")
 	case "fdr":
 		how = "by the false discovery rate" + w.cite("benjamini1995")
 	}

@@ -33,6 +33,9 @@ func (d *trialData) associationView(id string, a *crossover.Association) associa
 		if f.Failed != "" {
 			v.Notes = append(v.Notes, fmt.Sprintf("The difference between %s and %s was not computed: %s.", a.Within, f.Treatment, f.Failed))
 		}
+		for _, n := range f.Notes {
+			v.Notes = append(v.Notes, sentence(a.Within+" and "+f.Treatment+": "+n))
+		}
 		if f.Moderation.Failed != "" {
 			v.Notes = append(v.Notes, fmt.Sprintf("The mixed model of %s and %s was not fitted: %s.", a.Within, f.Treatment, f.Moderation.Failed))
 		}
@@ -96,24 +99,32 @@ func (d *trialData) symptomTable(a *crossover.Association) *symptomTable {
 	}
 	row(&g, "Slope"+unit, func(c *crossover.Correlation) string { return number(float64(c.Slope), 3) }, func(*crossover.CorrelationShift) string { return "" })
 	t.Groups = append(t.Groups, g)
-	if !slices.ContainsFunc(a.Differences, func(f crossover.CorrelationShift) bool { return finite(f.Moderation.Delta) }) {
-		return t
-	}
 	none := func(*crossover.Correlation) string { return "" }
-	m := symptomGroup{Heading: "Mixed model of both treatments: slope in SD of the score per SD of the measure"}
-	row(&m, "Difference of slopes", none, func(f *crossover.CorrelationShift) string {
-		if q := &f.Moderation; finite(q.Delta) {
-			return signedR(q.Delta) + "\n" + fixed(float64(q.Slope1), 2) + " − " + bracketed(q.Slope2)
+	slopes := func(delta, first, second crossover.Number) string {
+		if !finite(delta) {
+			return dash
 		}
-		return dash
-	})
-	row(&m, ci(orLevel(d.Level)), none, func(f *crossover.CorrelationShift) string { return spanR(f.Moderation.Low, f.Moderation.High) })
-	row(&m, "Test", none, func(f *crossover.CorrelationShift) string { return testOf("t", f.Moderation.DF, f.Moderation.T) })
-	row(&m, "p, not adjusted", none, func(f *crossover.CorrelationShift) string { return pValue(f.Moderation.P) })
-	if slices.ContainsFunc(a.Differences, func(f crossover.CorrelationShift) bool { return finite(f.Moderation.PPermutation) }) {
-		row(&m, "Permutation p of the slopes, not adjusted", none, func(f *crossover.CorrelationShift) string { return pValue(f.Moderation.PPermutation) })
+		return signedR(delta) + "\n" + fixed(float64(first), 2) + " − " + bracketed(second)
 	}
-	t.Groups = append(t.Groups, m)
+	if slices.ContainsFunc(a.Differences, func(f crossover.CorrelationShift) bool { return finite(f.Slopes.Delta) }) {
+		m := symptomGroup{Heading: "Slopes in those with both, SD of the score per SD of the measure"}
+		row(&m, "Difference of slopes", none, func(f *crossover.CorrelationShift) string {
+			return slopes(f.Slopes.Delta, f.Slopes.Slope1, f.Slopes.Slope2)
+		})
+		row(&m, ci(orLevel(d.Level)), none, func(f *crossover.CorrelationShift) string { return spanR(f.Slopes.Low, f.Slopes.High) })
+		row(&m, "Permutation p, not adjusted", none, func(f *crossover.CorrelationShift) string { return pValue(f.Slopes.PPermutation) })
+		t.Groups = append(t.Groups, m)
+	}
+	if slices.ContainsFunc(a.Differences, func(f crossover.CorrelationShift) bool { return finite(f.Moderation.Delta) }) {
+		m := symptomGroup{Heading: "The same by a mixed model of everybody; too bold where the score is skewed"}
+		row(&m, "Difference of slopes", none, func(f *crossover.CorrelationShift) string {
+			return slopes(f.Moderation.Delta, f.Moderation.Slope1, f.Moderation.Slope2)
+		})
+		row(&m, ci(orLevel(d.Level)), none, func(f *crossover.CorrelationShift) string { return spanR(f.Moderation.Low, f.Moderation.High) })
+		row(&m, "Test", none, func(f *crossover.CorrelationShift) string { return testOf("t", f.Moderation.DF, f.Moderation.T) })
+		row(&m, "p, not adjusted", none, func(f *crossover.CorrelationShift) string { return pValue(f.Moderation.P) })
+		t.Groups = append(t.Groups, m)
+	}
 	return t
 }
 

@@ -174,20 +174,26 @@ func (d *trialData) associationLine(a *crossover.Association) string {
 	if w.Failed != "" || !finite(w.R) {
 		return sentence("could not be computed under " + w.Treatment + ": " + orText(w.Failed, "there is no coefficient"))
 	}
-	what := "no correlation is shown"
+	kind := "correlation"
+	if a.Side == "positive" || a.Side == "negative" {
+		kind = a.Side + " correlation"
+	}
+	what := "no " + kind + " is shown"
 	if s.Shown(w.PAdjusted) {
-		what = "a correlation is shown"
-		if w.R < 0 {
+		what = "a " + kind + " is shown"
+		if w.R < 0 && kind == "correlation" {
 			what = "a negative correlation is shown"
 		}
 	}
-	t := fmt.Sprintf("under %s %s (%s = %s, %s %s, %s)", w.Treatment, what, d.coefficient(a), fixed(float64(w.R), 2), ci(orLevel(d.Level)), spanR(w.Low, w.High), d.adjustedEquals(w.PAdjusted))
+	t := fmt.Sprintf("under %s %s (%s = %s, %s %s, %s)", w.Treatment, what, d.coefficient(a), fixed(float64(w.R), 2), ci(orLevel(d.Level)), spanR(w.Low, w.High), oneSided(a)+d.adjustedEquals(w.PAdjusted))
+	fragile := w.Fragile != ""
 	for i := range a.Differences {
 		f := &a.Differences[i]
 		if f.Failed != "" || !finite(f.Delta) {
 			t += fmt.Sprintf("; whether it differs under %s could not be computed", f.Treatment)
 			continue
 		}
+		fragile = fragile || f.Fragile != ""
 		what := "that it differs under " + f.Treatment + " is not shown"
 		if s.Shown(f.PAdjusted) {
 			what = "it differs under " + f.Treatment
@@ -195,10 +201,18 @@ func (d *trialData) associationLine(a *crossover.Association) string {
 		t += fmt.Sprintf("; %s (difference %s, %s %s, %s)", what, signedR(f.Delta), ci(orLevel(d.Level)), spanR(f.Low, f.High), d.adjustedEquals(f.PAdjusted))
 	}
 	t += "."
-	if w.Fragile != "" {
-		t += " One person can change this."
+	if fragile {
+		t += " Leaving out one person can turn this."
 	}
 	return capital(t)
+}
+
+// oneSided says so of a test that is.
+func oneSided(a *crossover.Association) string {
+	if a.Side == "positive" || a.Side == "negative" {
+		return "one-sided "
+	}
+	return ""
 }
 
 // adjustedEquals writes the p-value that a claim rests on.

@@ -18,7 +18,7 @@ type powerCmd struct {
 	Other      float64   `name:"r-other" default:"0" placeholder:"R" group:"Associations" help:"True correlation under the other treatment."`
 	Covariates int       `default:"1" group:"Associations" help:"Covariates of the correlation, such as the baseline."`
 	Stability  float64   `default:"0.3" group:"Associations" help:"How much the measure, and the score, of a person correlate between the treatments, after the covariates."`
-	Scores     bool      `group:"Associations" help:"Make the score skewed and whole numbers, a third of them zero, in place of normal."`
+	Scores     bool      `group:"Associations" help:"Give the score an error like that of a symptom scale, skewed and at its lowest value in two fifths of people, in place of a normal one. The correlation of the score as it is, which is then lower, is printed."`
 	Draws      int       `default:"499" group:"Associations" help:"Permutations in each trial; 0: leave the permutation test out."`
 
 	Effect     []float64 `default:"3,5,8,12" placeholder:"PERCENT" group:"Contrasts" help:"Effects of the challenge on CBF, in percent of CBF at baseline."`
@@ -28,6 +28,8 @@ type powerCmd struct {
 	ResidualSD float64   `name:"residual-sd" default:"2.9" placeholder:"SD" group:"Contrasts" help:"Between scans of a session."`
 	Missing    float64   `default:"0" placeholder:"SHARE" group:"Contrasts" help:"Share of sessions missing at random."`
 	Plan       string    `type:"existingfile" placeholder:"FILE" group:"Contrasts" help:"Analysis plan (plan.toml); its model and margin are used."`
+
+	Family int `default:"1" group:"Associations" help:"Associations that are corrected together: tests are at 0.05 divided by this, which is what Holm's method asks of the first."`
 
 	Trials  int    `default:"2000" group:"Running" help:"Simulated trials for each truth."`
 	Seed    uint64 `default:"1" group:"Running" help:"Seed of everything random."`
@@ -40,7 +42,8 @@ func (powerCmd) Help() string {
 how often a true association of perfusion with symptoms is found, how often it is
 told from the one under the other treatment, and how often the contrasts of the
 crossover model are found for effects of several sizes. Also how many people 80 %
-power would take.
+power would take, by closed forms (Fisher's z; Steiger's test, which finds a
+little more than the permutation test that claims rest on).
 
 "In one only" is how often an association is significant under one treatment and
 not under the other. That is no test: it also happens where both are the same.
@@ -68,6 +71,8 @@ func (c *powerCmd) Validate() error {
 		return fmt.Errorf("--trials=%d: give 100 to %d", c.Trials, maxTrials)
 	case c.Draws != 0 && (c.Draws < 19 || c.Draws > 99_999):
 		return fmt.Errorf("--draws=%d: give 19 to 99999, or 0 for none", c.Draws)
+	case c.Family < 1 || c.Family > 1000:
+		return fmt.Errorf("--family=%d: give 1 to 1000", c.Family)
 	case c.Workers < 0:
 		return fmt.Errorf("--workers=%d: give a number of threads, or 0 for one per CPU", c.Workers)
 	}
@@ -86,7 +91,7 @@ func (c *powerCmd) Run(ctx context.Context, s streams) error {
 	}
 	prog := newProgress(s.err)
 	res, err := pipeline.ComputePower(ctx, pipeline.PowerConfig{
-		People: c.Subjects, R: c.R, Other: c.Other, Covariates: c.Covariates, Stability: c.Stability, Scores: c.Scores, Draws: c.Draws,
+		People: c.Subjects, R: c.R, Other: c.Other, Covariates: c.Covariates, Stability: c.Stability, Scores: c.Scores, Draws: c.Draws, Family: c.Family,
 		Effects: c.Effect, Plan: plan, Trials: c.Trials, Seed: c.Seed, Workers: c.Workers, Progress: prog.show,
 		Scenario: crossover.Scenario{Name: "as given", Mean: c.Mean, SubjectSD: c.SubjectSD, SessionSD: c.SessionSD, ResidualSD: c.ResidualSD, MissingSessions: c.Missing},
 	})
@@ -108,27 +113,30 @@ func printPower(w io.Writer, p *pipeline.Power) {
 		}
 		return strconv.FormatFloat(100*float64(r.Share), 'f', 0, 64)
 	}
-	people := func(n int) string {
-		if n == 0 {
-			return "none"
+	people := func(a *crossover.AssociationPower, n int) string {
+		switch {
+		case a.Shape != "normal":
+			return "" // the closed forms are of normal scores
+		case n == 0:
+			return "no number"
 		}
 		return strconv.Itoa(n)
 	}
-	fmt.Fprintf(w, "%d people under both treatments; p < 0.05, two-sided, not corrected for other tests; in percent of simulated trials\n", p.People)
+	fmt.Fprintf(w, "%d people under both treatments; p < %g, two-sided; in percent of simulated trials\n", p.People, p.Alpha)
 	if len(p.Associations) > 0 {
 		a := p.Associations[0]
 		fmt.Fprintf(w, "\nassociations: %d covariates, stability %g, %s scores, %d trials (Monte Carlo error at most %.1f)\n", a.Covariates, a.Stability, a.Shape, a.Trials, 50/math.Sqrt(float64(a.Trials)))
-		rows := [][]string{{"r", "r other", "r found", "| difference: permutation", "Steiger", "| slopes: permutation", "mixed model", "| in one only", "half width of its interval", "| people for 80 %: r", "difference"}}
+		rows := [][]string{{"r", "r other", "r found", "| difference: permutation", "Steiger", "| slopes: permutation", "mixed model", "| in one only", "half width of its interval", "| people for 80 %: r", "difference (Steiger)"}}
 		for i, a := range p.Associations {
 			n := p.Needed[i]
-			rows = append(rows, []string{fmt.Sprintf("%.2f", a.R1), fmt.Sprintf("%.2f", a.R2), share(a.Correlation), "| " + share(a.Permutation), share(a.Steiger), "| " + share(a.Slopes), share(a.Moderation), "| " + share(a.Naive),
-				"±" + fixed(a.Width/2, 2), "| " + people(n.Correlation), people(n.Difference)})
+			rows = append(rows, []string{fixed(a.True1, 2), fixed(a.True2, 2), share(a.Correlation), "| " + share(a.Permutation), share(a.Steiger), "| " + share(a.Slopes), share(a.Moderation), "| " + share(a.Naive),
+				"±" + fixed(a.Width/2, 2), "| " + people(a, n.Correlation), people(a, n.Difference)})
 		}
 		table(w, rows)
 	}
 	if len(p.Contrasts) > 0 {
 		c := p.Contrasts[0]
-		fmt.Fprintf(w, "\ncontrasts of the crossover model, %d trials; margin of equivalence ±%g, unit: %s\n", c.Trials, c.Margin, c.MarginUnit)
+		fmt.Fprintf(w, "\ncontrasts of the crossover model at p < 0.05, %d trials; margin of equivalence ±%g, unit: %s\n", c.Trials, c.Margin, c.MarginUnit)
 		rows := [][]string{{"effect [%]", "[mL/100 g/min]", "found under one treatment", "averaged", "| interaction if all is lost", "if half is lost", "| if nothing is lost: equivalent", "not lessened"}}
 		for _, c := range p.Contrasts {
 			rows = append(rows, []string{fmt.Sprintf("%g", c.Percent), fmt.Sprintf("%.1f", c.Effect), share(c.Phase), share(c.Average), "| " + share(c.FullLoss), share(c.HalfLoss), "| " + share(c.Equivalent), share(c.NotLessened)})

@@ -209,7 +209,8 @@ func (g *group) associationsTable() groupTable {
 	t := groupTable{name: "associations", columns: append(slices.Clone(associationColumns),
 		bids.Column{Name: "what", Description: "what the row is about", Levels: map[string]string{
 			"correlation": "over people, under one treatment", "difference": "of the correlations under the plan's treatment and under the one named, in people with both",
-			"moderation": "difference of the slopes of score on measure, by a mixed model; in SD per SD"}},
+			"slopes":     "difference of the slopes of score on measure in people with both, in SD per SD; holds its level with skewed scores",
+			"moderation": "the same by a mixed model of everybody, which takes residuals to vary alike and is too bold where scores are skewed"}},
 		treatmentColumn, col("n", "people"), col("r", "correlation (partial, if adjusted), difference of correlations, or of slopes"), col("df", "degrees of freedom"),
 		col("ci_low", "lower limit of the confidence interval (Fisher's z; Zou; t)"), col("ci_high", "upper limit of the same"),
 		col("bootstrap_ci_low", "lower limit of the bootstrap interval (BCa)"), col("bootstrap_ci_high", "upper limit of the same"),
@@ -226,9 +227,11 @@ func (g *group) associationsTable() groupTable {
 				num(c.PAdjusted), num(c.BF01), c.Fragile, strings.TrimPrefix(strings.Join(append([]string{c.Failed}, c.Notes...), "; "), "; "))
 		}
 		for _, d := range a.Differences {
-			add("difference", d.Treatment, d.N, num(d.Delta), "", num(d.Low), num(d.High), num(d.BootLow), num(d.BootHigh), num(d.Z), num(d.P), num(d.PPermutation), num(d.PAdjusted), "", "", d.Failed)
+			add("difference", d.Treatment, d.N, num(d.Delta), "", num(d.Low), num(d.High), num(d.BootLow), num(d.BootHigh), num(d.Z), num(d.P), num(d.PPermutation), num(d.PAdjusted), "", d.Fragile, strings.TrimPrefix(strings.Join(append([]string{d.Failed}, d.Notes...), "; "), "; "))
+			q := d.Slopes
+			add("slopes", d.Treatment, d.N, num(q.Delta), num(q.DF), num(q.Low), num(q.High), "", "", num(q.Delta/q.SE), num(q.P), num(q.PPermutation), "", "", "", q.Failed)
 			m := d.Moderation
-			add("moderation", d.Treatment, m.N, num(m.Delta), num(m.DF), num(m.Low), num(m.High), "", "", num(m.T), num(m.P), num(m.PPermutation), "", "", "", m.Failed)
+			add("moderation", d.Treatment, m.N, num(m.Delta), num(m.DF), num(m.Low), num(m.High), "", "", num(m.T), num(m.P), "", "", "", "", m.Failed)
 		}
 	}
 	return t

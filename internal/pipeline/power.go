@@ -19,6 +19,7 @@ type PowerConfig struct {
 	Stability  float64 // correlation of measure, and of score, between treatments
 	Scores     bool    // the score is skewed and of whole numbers, many of them zero
 	Draws      int     // of the permutation test
+	Family     int     // associations corrected together
 	Effects    []float64
 	Scenario   crossover.Scenario // of CBF; its effects are replaced
 	Plan       *crossover.Plan
@@ -31,7 +32,7 @@ type PowerConfig struct {
 // A Power is what a trial can and cannot show.
 type Power struct {
 	People       int                           `json:"people"`
-	Alpha        float64                       `json:"alpha"`
+	Alpha        float64                       `json:"alpha"` // of the associations; contrasts are at 0.05
 	Associations []*crossover.AssociationPower `json:"associations"`
 	Needed       []PeopleNeeded                `json:"people_needed"`
 	Contrasts    []ContrastPower               `json:"contrasts"`
@@ -66,7 +67,7 @@ type ContrastPower struct {
 // ComputePower simulates the trial for every correlation and effect. An error
 // is a [diag.List] where the trial makes no sense.
 func ComputePower(ctx context.Context, c PowerConfig) (*Power, error) {
-	out := &Power{People: c.People, Alpha: 0.05}
+	out := &Power{People: c.People, Alpha: 0.05 / float64(max(1, c.Family))}
 	total := len(c.R) + 3*len(c.Effects)
 	done := 0
 	step := func(what string) error {
@@ -85,13 +86,13 @@ func ComputePower(ctx context.Context, c PowerConfig) (*Power, error) {
 		if c.Scores {
 			s.Y, s.Y2 = corr.Score, corr.Score
 		}
-		p, err := crossover.SimulateAssociation(s, corr.SimulationOptions{Studies: c.Trials, Draws: c.Draws, Seed: c.Seed, Workers: c.Workers})
+		p, err := crossover.SimulateAssociation(s, out.Alpha, corr.SimulationOptions{Studies: c.Trials, Draws: c.Draws, Seed: c.Seed, Workers: c.Workers})
 		if err != nil {
 			return nil, err
 		}
 		out.Associations = append(out.Associations, p)
-		out.Needed = append(out.Needed, PeopleNeeded{R1: r, R2: c.Other, Correlation: crossover.PeopleForCorrelation(r, c.Covariates, 0.8),
-			Difference: crossover.PeopleForDifference(r, c.Other, c.Stability, c.Covariates, 0.8)})
+		out.Needed = append(out.Needed, PeopleNeeded{R1: r, R2: c.Other, Correlation: crossover.PeopleForCorrelation(r, c.Covariates, out.Alpha, 0.8),
+			Difference: crossover.PeopleForDifference(r, c.Other, c.Stability, c.Covariates, out.Alpha, 0.8)})
 	}
 	for _, percent := range c.Effects {
 		s := c.Scenario
