@@ -71,7 +71,7 @@ const FewestPeople = 3
 //	λ = Σ_s var_i e_i(s)/n / |ē|²        share of people's noise in |ē|²
 //
 // that of a mean over two crossed samples (Cameron, Gelbach & Miller 2011,
-// doi:10.1198/jbes.2010.07136, eq. 2.11). Draw k of the joint null flips the signs
+// doi:10.1198/jbes.2010.07136). Draw k of the joint null flips the signs
 // s of people and takes surrogate k:
 //
 //	r** = √(V/(V₁ + V₂)) · (mean s_i·a_i/|ē| + r*_k)

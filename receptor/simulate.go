@@ -76,6 +76,7 @@ type Simulated struct {
 	Joint    Rejection `json:"joint"`      // PJoint
 	JointFWE Rejection `json:"joint_fwe"`  // PJointFWE of any density
 	PlainFWE Rejection `json:"larger_fwe"` // any density of which PBoth, Bonferroni-adjusted, is small
+	Crossed  Rejection `json:"crossed"`    // a test that is not offered: r of surrogates with flipped people added
 }
 
 // Simulate draws trials of a scenario and tests each by [PeopleTest]. Results
@@ -104,7 +105,7 @@ func (s Scenario) Simulate(o SimulationOptions) (*Simulated, error) {
 	if err != nil {
 		return nil, err
 	}
-	const kinds = 6
+	const kinds = 7
 	called := make([][kinds]bool, o.Trials)
 	const block = 64
 	for lo := 0; lo < o.Trials; lo += block {
@@ -128,11 +129,11 @@ func (s Scenario) Simulate(o SimulationOptions) (*Simulated, error) {
 		p := float64(n) / float64(o.Trials)
 		rates[j] = Rejection{p, math.Sqrt(p * (1 - p) / float64(o.Trials))}
 	}
-	return &Simulated{s, o.Trials, rates[0], rates[1], rates[2], rates[3], rates[4], rates[5]}, nil
+	return &Simulated{s, o.Trials, rates[0], rates[1], rates[2], rates[3], rates[4], rates[5], rates[6]}, nil
 }
 
 // trial simulates and tests one trial.
-func (s Scenario) trial(o SimulationOptions, layout nullmap.Layout, family *nullmap.Family, smooth, rough *mat.TriDense, k int) (out [6]bool) {
+func (s Scenario) trial(o SimulationOptions, layout nullmap.Layout, family *nullmap.Family, smooth, rough *mat.TriDense, k int) (out [7]bool) {
 	r := stream(o.Seed, forFields, k)
 	panel := make([]Density, o.Receptors)
 	for j := range panel {
@@ -160,12 +161,46 @@ func (s Scenario) trial(o SimulationOptions, layout nullmap.Layout, family *null
 		return out // counted as not called; simulated maps have no faults
 	}
 	a := res.Results[0]
-	out = [6]bool{a.PFlip <= 0.05, a.PPlaces <= 0.05, a.PBoth <= 0.05, a.PJoint <= 0.05}
+	out = [7]bool{a.PFlip <= 0.05, a.PPlaces <= 0.05, a.PBoth <= 0.05, a.PJoint <= 0.05}
 	for _, a := range res.Results {
 		out[4] = out[4] || a.PJointFWE <= 0.05
 		out[5] = out[5] || a.PBoth <= 0.05/float64(len(res.Results))
 	}
+	out[6] = crossedDraw(people, d, layout, family, o, r) <= 0.05
 	return out
+}
+
+// crossedDraw returns the p of a test that is not offered, for comparison: r of
+// the mean map against r of a surrogate of it plus the mean of people's
+// deviations with signs flipped. It crosses people and places as well, but r of
+// the sum forgets how large either was.
+func crossedDraw(people []Map, d []float64, layout nullmap.Layout, family *nullmap.Family, o SimulationOptions, r *rand.Rand) float64 {
+	m := meanMap(people, o.Method)
+	null, l := nullmap.New(nullmap.Map{Values: m, Coords: layout.Coords}, nullmap.Options{Seed: r.Uint64(), Workers: 1, Family: family})
+	if l.Err() != nil {
+		return 1
+	}
+	scores := func(x []float64) []float64 {
+		v := append([]float64(nil), x...)
+		if o.Method == Spearman {
+			rank(v, make([]int32, len(v)))
+		}
+		unit(v, nil)
+		return v
+	}
+	u := scores(d)
+	x, draws := make([]float64, len(d)), make([]float64, o.Surrogates)
+	for k := range draws {
+		null.Draw(x, k)
+		for _, p := range people {
+			s := float64(1-2*int(r.Uint64()>>63)) / float64(len(people))
+			for i := range x {
+				x[i] += s * (p.Values[i] - m[i])
+			}
+		}
+		draws[k] = dot(scores(x), u)
+	}
+	return nullmap.PValue(dot(scores(m), u), draws)
 }
 
 // fieldOf returns the Cholesky factor of a field's covariance, of mean variance

@@ -28,9 +28,9 @@ func (c *calibrateCmd) receptors(ctx context.Context, s streams) error {
 func printReceptorRates(w io.Writer, res []*receptor.Simulated) {
 	pc := func(r receptor.Rejection) string { return strconv.FormatFloat(100*r.Share, 'f', 1, 64) }
 	fmt.Fprintf(w, "p <= 0.05 in percent of %d simulated trials; Monte Carlo standard error at 5 %%: %.2f\n\n", res[0].Trials, 100*math.Sqrt(0.05*0.95/float64(res[0].Trials)))
-	rows := [][]string{{"condition", "people", "p (people)", "p (places)", "larger of the two", "p (both)", "| any of 6: p (both, FWE)", "larger, Bonferroni"}}
+	rows := [][]string{{"condition", "people", "p (people)", "p (places)", "larger of the two", "crossed r", "p (both)", "| any of 6: p (both, FWE)", "larger, Bonferroni"}}
 	for _, r := range res {
-		rows = append(rows, []string{r.Scenario.Name, strconv.Itoa(r.Scenario.People), pc(r.People), pc(r.Places), pc(r.Both), pc(r.Joint), "| " + pc(r.JointFWE), pc(r.PlainFWE)})
+		rows = append(rows, []string{r.Scenario.Name, strconv.Itoa(r.Scenario.People), pc(r.People), pc(r.Places), pc(r.Both), pc(r.Crossed), pc(r.Joint), "| " + pc(r.JointFWE), pc(r.PlainFWE)})
 	}
 	table(w, rows)
 }

@@ -222,6 +222,12 @@ func readParcelTable(path string) (names []string, maps map[string][]float64, or
 	if l.Err() != nil || len(rows) < 2 {
 		return nil, nil, nil, l
 	}
+	for i, row := range rows {
+		if len(row) != len(rows[0]) {
+			l.Errorf(path, fmt.Sprintf("row %d", i), "give every row one cell for each column", "it has %d cells, the header %d", len(row), len(rows[0]))
+			return nil, nil, nil, l
+		}
+	}
 	seen := map[string]bool{}
 	for i, row := range rows[1:] {
 		n := row[0]
