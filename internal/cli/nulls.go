@@ -135,12 +135,12 @@ func printNulls(w io.Writer, r *pipeline.NullsResult) {
 }
 
 // sparse shows events on a stream that is no terminal: none in the first two
-// seconds, then one for each tenth of the work.
+// seconds, then one for each tenth of the work, two seconds apart at least.
 func sparse(p *progress) func(pipeline.Event) {
-	last := -1
+	tenth, at := -1, p.start
 	return func(e pipeline.Event) {
-		if tenth := int(10 * e.Fraction()); tenth != last && time.Since(p.start) > 2*time.Second {
-			last = tenth
+		if t := int(10 * e.Fraction()); t != tenth && time.Since(at) > 2*time.Second {
+			tenth, at = t, time.Now()
 			p.show(e)
 		}
 	}
