@@ -508,29 +508,31 @@ func correctAssociations(s *Associations, o corr.Options) {
 	for i := range s.List {
 		a := &s.List[i]
 		w := &a.By[0]
-		if p := preferred(w.PPermutation, w.P); !math.IsNaN(p) {
-			within = append(within, claim{p, &w.PAdjusted, w.without, w.Influence, &w.Fragile})
-		}
+		within = append(within, claim{preferred(w.PPermutation, w.P), &w.PAdjusted, w.without, w.Influence, &w.Fragile})
 		for j := range a.Differences {
 			d := &a.Differences[j]
-			if p := preferred(d.PPermutation, d.P); !math.IsNaN(p) {
-				between = append(between, claim{p, &d.PAdjusted, d.without, d.Influence, &d.Fragile})
-			}
+			between = append(between, claim{preferred(d.PPermutation, d.P), &d.PAdjusted, d.without, d.Influence, &d.Fragile})
 		}
 	}
 	for k, family := range [][]claim{within, between} {
 		p := make([]float64, len(family))
 		for i := range family {
-			p[i] = family[i].p
+			if p[i] = family[i].p; math.IsNaN(p[i]) {
+				p[i] = 1 // planned and not computed: the others are corrected for it all the same
+			}
 		}
 		for i, adjusted := range lmm.Adjust(p, adjustment(s.Multiplicity)) {
-			*family[i].adjusted = Number(adjusted)
+			if !math.IsNaN(family[i].p) {
+				*family[i].adjusted = Number(adjusted)
+			}
 		}
 		if k == 0 && s.Multiplicity == maxR {
 			s.correctByMax(o)
 		}
 		for i := range family {
-			s.turns(family[i], p, i)
+			if !math.IsNaN(family[i].p) {
+				s.turns(family[i], p, i)
+			}
 		}
 	}
 }

@@ -300,6 +300,29 @@ func TestAssociationsAreCorrected(t *testing.T) {
 	}
 }
 
+// An association that cannot be computed counts in the family all the same.
+func TestFamilyKeepsItsSize(t *testing.T) {
+	tr, values, ratings := symptomTrial(20, 9, 0.6)
+	for _, r := range ratings {
+		if r.Visit == "after" {
+			r.Instrument, r.Value, r.Note = "madrs", math.NaN(), "no answer"
+			ratings = append(ratings, r)
+		}
+	}
+	both := symptomAssociation + strings.Replace(symptomAssociation, "psi", "madrs", 1)
+	one, _ := crossover.Associate(symptomPlan(t, symptomAssociation), tr, values, ratings, 1)
+	two, l := crossover.Associate(symptomPlan(t, both), tr, values, ratings, 1)
+	if l.Err() != nil || two.List[1].Failed == "" {
+		t.Fatalf("%v, %+v", l, two.List[1].By[0])
+	}
+	if p, q := one.List[0].By[0].PAdjusted, two.List[0].By[0].PAdjusted; math.Abs(float64(q-2*p)) > 1e-12 {
+		t.Errorf("adjusted p %g alone, %g of two of which one could not be computed", float64(p), float64(q))
+	}
+	if !math.IsNaN(float64(two.List[1].By[0].PAdjusted)) {
+		t.Error("what was not computed has a p-value")
+	}
+}
+
 // The correction by the largest correlation is that of corr.Family, below
 // Holm's where the correlations go together, and never below p.
 func TestAssociationsAreCorrectedByTheLargest(t *testing.T) {

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"phasl/internal/atomicfile"
@@ -38,6 +41,56 @@ func (f jsonFlag) write(s streams, v any) error {
 		return put(s.out)
 	}
 	return atomicfile.Write(f.JSON, put)
+}
+
+// A place is a file that a flag or argument names.
+type place struct{ flag, path string }
+
+// apart refuses outputs that would take the place of an input or of each other,
+// whatever they are called: a table of answers must not be lost to a slip. An
+// output that is a table has its data dictionary beside it, which takes the
+// place of no file that does not belong to that table.
+func apart(inputs []place, outputs ...place) error {
+	same := func(a, b string) bool {
+		if filepath.Clean(a) == filepath.Clean(b) {
+			return true
+		}
+		x, errX := os.Stat(a)
+		y, errY := os.Stat(b)
+		return errX == nil && errY == nil && os.SameFile(x, y)
+	}
+	var taken []place
+	for _, in := range inputs {
+		if in.path != "" {
+			taken = append(taken, in)
+		}
+	}
+	for _, out := range outputs {
+		if out.path == "" || out.path == "-" {
+			continue
+		}
+		files := []string{out.path}
+		if stem, ok := strings.CutSuffix(out.path, ".tsv"); ok {
+			dictionary := stem + ".json"
+			if _, err := os.Stat(dictionary); err == nil {
+				if _, err := os.Stat(out.path); err != nil {
+					return usageError{fmt.Sprintf("%s %s: its data dictionary would replace %s, which is not of that table; give another name", out.flag, out.path, dictionary)}
+				}
+			}
+			files = append(files, dictionary)
+		}
+		for _, f := range files {
+			for _, t := range taken {
+				if same(f, t.path) {
+					return usageError{fmt.Sprintf("%s %s: it would replace %s (%s); give another name", out.flag, out.path, t.path, t.flag)}
+				}
+			}
+		}
+		for _, f := range files {
+			taken = append(taken, place{out.flag, f})
+		}
+	}
+	return nil
 }
 
 // table prints rows in aligned columns; the first row is the heading.

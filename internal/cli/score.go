@@ -143,7 +143,13 @@ func (c *scoreCmd) usage() error {
 			return usageError{f[0] + " " + f[1] + ": give a name that ends in .tsv"}
 		}
 	}
-	return nil
+	inputs := []place{{"the table", c.File}, {"--instrument", c.Instrument}}
+	dictionary := strings.TrimSuffix(c.File, filepath.Ext(c.File)) + ".json"
+	if _, err := os.Stat(dictionary); err == nil {
+		inputs = append(inputs, place{"its data dictionary", dictionary})
+	}
+	return apart(inputs,
+		place{"--out", c.Out}, place{"--change-out", c.ChangeOut}, place{"--json", c.JSON})
 }
 
 // own reads the instrument of --instrument; nil without it.

@@ -107,6 +107,108 @@ func scorePhenotype(ds *bids.Dataset, opened diag.List, plan *crossover.Plan, kn
 	return tables, said, l
 }
 
+// forPlan makes warnings of the faults of tables that the plan does not use.
+func forPlan(l diag.List, tables []phenotype, plan *crossover.Plan) diag.List {
+	for _, p := range l {
+		for _, t := range tables {
+			used := slices.ContainsFunc(plan.Association, func(a crossover.AssociationPlan) bool { return strings.EqualFold(a.Instrument, t.Instrument) })
+			if t.File == p.File && !used {
+				p.Severity = diag.Warning
+			}
+		}
+	}
+	return l
+}
+
+// checkVisits compares the tables with the trial: a row of a session that
+// nobody knows is no part of any treatment, and a column that says another
+// treatment or period than the trial's tables contradicts them. They are errors
+// where no row of a table belongs to the trial or tables contradict each other,
+// warnings where some rows do not belong (a screening visit may have scores and
+// no scan).
+func checkVisits(tr *crossover.Trial, ds *bids.Dataset, tables []phenotype) diag.List {
+	var l diag.List
+	type visit struct{ sub, ses string }
+	known := map[visit]bool{}
+	of := map[visit]*crossover.Scan{}
+	sessions := map[string]bool{}
+	add := func(sub, ses string) {
+		known[visit{sub, ses}] = true
+		sessions[ses] = true
+	}
+	for i := range tr.Scans {
+		s := &tr.Scans[i]
+		add(s.Subject, s.Session)
+		if s.Treatment != "" {
+			of[visit{s.Subject, s.Session}] = s
+		}
+	}
+	for _, sub := range ds.Subjects() {
+		for _, ses := range ds.SessionsOf(sub) {
+			add(sub, ses)
+		}
+		if t := ds.Sessions[sub]; t != nil {
+			for i := range t.Rows {
+				if ses, ok := t.Cell(i, "session_id"); ok {
+					add(sub, strings.TrimPrefix(ses, "ses-"))
+				}
+			}
+		}
+	}
+	const most = 8
+	for _, p := range tables {
+		if p.result.Match.Session == "" {
+			continue
+		}
+		strange, strangers, belong := map[string]int{}, 0, 0
+		for i := range p.result.Rows {
+			r := &p.result.Rows[i]
+			v := visit{strings.TrimPrefix(r.Participant, "sub-"), strings.TrimPrefix(r.Session, "ses-")}
+			if !known[v] {
+				strange[v.ses]++
+				strangers++
+				continue
+			}
+			belong++
+			s := of[v]
+			if s == nil {
+				continue
+			}
+			for k, column := range p.result.Match.Kept {
+				said, is := strings.TrimSpace(r.Kept[k]), ""
+				switch strings.ToLower(column) {
+				case "treatment":
+					is = s.Treatment
+				case "period":
+					is = strconv.Itoa(s.Period)
+				}
+				if is == "" || said == "" || said == "n/a" || strings.EqualFold(said, is) {
+					continue
+				}
+				l.Errorf(p.File, column, "correct whichever is wrong; scores are taken under the treatment of their session", "row %d (sub-%s, ses-%s) says %q, the tables of the trial %q", r.Number, v.sub, v.ses, said, is)
+			}
+		}
+		if strangers == 0 {
+			continue
+		}
+		var names []string
+		for _, ses := range sortedKeys(strange) {
+			names = append(names, "ses-"+ses)
+		}
+		fix := "write the session labels of the dataset: ses-" + strings.Join(sortedKeys(sessions), ", ses-")
+		if len(names) > most {
+			names = append(names[:most], "…")
+		}
+		found := fmt.Sprintf("%d of %d rows are of sessions that their person does not have in the dataset: %s; they belong to no treatment", strangers, len(p.result.Rows), strings.Join(names, ", "))
+		if belong == 0 {
+			l.Errorf(p.File, p.result.Match.Session, fix, "%s", found)
+		} else {
+			l.Warnf(p.File, p.result.Match.Session, fix, "%s", found)
+		}
+	}
+	return l
+}
+
 // ratings are the scores of the tables as the trial takes them. A score that
 // no row has is left out unless the plan names it.
 func ratings(tables []phenotype, plan *crossover.Plan) []crossover.Rating {
@@ -143,6 +245,7 @@ func (g *group) associate(values []crossover.Value) {
 	known, l := readInstruments(g.c.Instruments)
 	g.fault(l...)
 	tables, said, l := scorePhenotype(g.ds, g.opened, g.plan, known)
+	l.Add(forPlan(checkVisits(g.trial, g.ds, tables), tables, g.plan)...)
 	g.fault(l...)
 	if l.Err() != nil {
 		return // what rests on these tables would only repeat it

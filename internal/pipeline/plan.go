@@ -102,6 +102,7 @@ func planTrial(p *crossover.Plan, bidsDir string, from PlanResults) (planData, d
 	l.Add(il...)
 	tables, said, sl := scorePhenotype(ds, opened, p, known)
 	l.Add(sl...)
+	l.Add(forPlan(checkVisits(tr, ds, tables), tables, p)...)
 	out.scores, out.scored = ratings(tables, p), said
 	l.Sort()
 	return out, l
