@@ -100,10 +100,15 @@ type Comparison struct {
 	Changes            []Change
 }
 
+// momentColumns say when in a session a row was made: they do not pair rows of
+// two visits.
+var momentColumns = []string{"visit", "time", "timepoint", "phase", "run", "day", "week", "event", "acq_time"}
+
 // Changes compares two visits: those rows whose column (session_id, or a kept
 // one such as time) holds baseline and followUp; "ses-" may be left out. Rows
-// are paired by participant and every other identifying column, so that in a
-// crossover each session is compared with itself. Pairs are in the order of
+// are paired by participant, session, and every kept column that says no moment
+// (treatment, period, those that were asked for), so that in a crossover each
+// session is compared with itself. Case does not matter. Pairs are in the order of
 // the table; one whose other visit has no row is there, with a reason.
 //
 // It is an error if there is no such column, no row holds one of the values,
@@ -115,7 +120,18 @@ func (res *Result) Changes(column, baseline, followUp string) ([]Comparison, dia
 		l.Errorf(res.File, column, "choose one of: "+list(names), "no such column tells visits apart")
 		return nil, l
 	}
-	is := func(value, want string) bool { return value == want || value == "ses-"+want }
+	is := func(value, want string) bool {
+		return strings.EqualFold(value, want) || strings.EqualFold(value, "ses-"+want)
+	}
+	// A day or a time differs between the visits by its nature, as the visit does.
+	// Where sessions are compared, what tells rows of one session apart still does.
+	moments := momentColumns
+	if at == 0 {
+		moments = []string{"acq_time"}
+	}
+	moment := func(k int) bool {
+		return slices.ContainsFunc(moments, func(c string) bool { return strings.EqualFold(c, res.Match.Kept[k]) })
+	}
 	var out []Comparison
 	index := map[string]int{}
 	seen, found := []string{}, [2]bool{}
@@ -136,6 +152,11 @@ func (res *Result) Changes(column, baseline, followUp string) ([]Comparison, dia
 		}
 		found[which] = true
 		ids[1+at] = ""
+		for k := range r.Kept {
+			if moment(k) {
+				ids[2+k] = ""
+			}
+		}
 		key := strings.Join(ids, "\x00")
 		k, ok := index[key]
 		if !ok {

@@ -95,3 +95,28 @@ sub-02 ses-2 40 NaN NaN n/a n/a there is no score at follow-up`
 	_, l = res.Changes("session_id", "ses-1", "ses-2")
 	has(t, l, "session_id", "rows 2 and 3 are both ses-2 of sub-01")
 }
+
+// Days and times differ between visits by their nature and do not part a pair;
+// treatments do. Case does not matter.
+func TestVisitsArePairedWhateverTheDay(t *testing.T) {
+	res, l := Find("madrs").ScoreTable(table("participant_id,visit,day,treatment,madrs_total",
+		"1,Pre,0,drug,30", "1,post,1,drug,12", "1,pre,14,placebo,28", "1,post,15,placebo,21"), Options{})
+	if l.Err() != nil {
+		t.Fatal(l)
+	}
+	pairs, l := res.Changes("visit", "pre", "post")
+	if l.Err() != nil || len(pairs) != 2 {
+		t.Fatalf("%v, %+v", l, pairs)
+	}
+	for i, want := range []float64{-18, -7} {
+		if c := pairs[i].Changes; len(c) == 0 || c[len(c)-1].Change != want {
+			t.Errorf("pair %d: %+v, want %g", i, c, want)
+		}
+	}
+	// Sessions compared: the visit within each still tells rows apart.
+	res, _ = Find("madrs").ScoreTable(table("participant_id,session_id,visit,madrs_total",
+		"1,ses-1,pre,30", "1,ses-1,post,12", "1,ses-2,pre,28", "1,ses-2,post,21"), Options{})
+	if pairs, l := res.Changes("session_id", "1", "2"); l.Err() != nil || len(pairs) != 2 {
+		t.Errorf("%v, %+v", l, pairs)
+	}
+}

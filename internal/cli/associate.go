@@ -44,8 +44,10 @@ levels, as rows of one person are not independent. docs/methods/associations.md
 says which numbers to trust at n = 26.
 
 Examples:
-  phasl associate --data trial.csv --x pgacc --y psi_delusional --adjust pgacc_baseline
-  phasl associate --data trial.csv --x pgacc --y psi_delusional --adjust pgacc_baseline --by treatment --id subject --levels placebo,naltrexone --json association.json
+  phasl associate --data people.csv --x pgacc --y psi_delusional --adjust pgacc_baseline
+
+a row for each person and treatment:
+  phasl associate --data visits.csv --x pgacc --y psi_delusional --adjust pgacc_baseline --by treatment --id subject --levels placebo,naltrexone --json association.json
 
 ` + exitCodesHelp
 }

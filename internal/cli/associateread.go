@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,6 +58,7 @@ func (c *associateCmd) read() (*associateTable, diag.List) {
 	if l.Err() != nil {
 		return nil, l
 	}
+	c.checkPeople(&l, header, body)
 	t := &associateTable{id: make([]string, len(body)), by: make([]string, len(body))}
 	t.x = c.numbers(&l, body, at[c.X], c.X)
 	t.y = c.numbers(&l, body, at[c.Y], c.Y)
@@ -77,6 +79,32 @@ func (c *associateCmd) read() (*associateTable, diag.List) {
 	c.checkLevels(&l, t)
 	c.checkRepeats(&l, t)
 	return t, l
+}
+
+// peopleColumns are what a column of people is usually called.
+var peopleColumns = []string{"participant_id", "subject", "subject_id", "sub", "participant", "person", "id"}
+
+// checkPeople refuses a table whose people stand in several rows while nobody
+// said which column names them: rows of one person are not independent.
+func (c *associateCmd) checkPeople(l *diag.List, header []string, body [][]string) {
+	if c.ID != "" {
+		return
+	}
+	for j, name := range header {
+		if !slices.ContainsFunc(peopleColumns, func(s string) bool { return strings.EqualFold(s, name) }) {
+			continue
+		}
+		var ids []string
+		for _, row := range body {
+			if s := cellText(row[j]); s != "" {
+				ids = append(ids, s)
+			}
+		}
+		if repeated := len(ids) - len(distinctSorted(ids)); repeated > 0 {
+			l.Errorf(c.Data, name, "say so with --id "+name+" and what tells the rows apart with --by COLUMN, or keep one row for each person", "%d rows are of people who have another row: they are not independent", repeated)
+			return
+		}
+	}
 }
 
 // cellText returns a cell, "" if it is missing.
@@ -100,7 +128,11 @@ func (c *associateCmd) numbers(l *diag.List, rows [][]string, j int, name string
 		if !ok {
 			v = math.NaN()
 			if faults++; faults <= mostFaults {
-				l.Errorf(c.Data, name, "write a number with a decimal point, or leave the cell empty", "row %d: %q is not a number", i+1, diag.Printable(strings.TrimSpace(row[j])))
+				fix := "write a number with a decimal point, or leave the cell empty"
+				if s := cellText(row[j]); commaDecimal.MatchString(s) {
+					fix = "write a point: " + strings.Replace(s, ",", ".", 1)
+				}
+				l.Errorf(c.Data, name, fix, "row %d: %q is not a number", i+1, diag.Printable(strings.TrimSpace(row[j])))
 			}
 		}
 		out[i] = v
@@ -110,6 +142,9 @@ func (c *associateCmd) numbers(l *diag.List, rows [][]string, j int, name string
 	}
 	return out
 }
+
+// commaDecimal is a number with a decimal comma.
+var commaDecimal = regexp.MustCompile(`^[-+]?\d+,\d+$`)
 
 // mostCategories bounds the indicators made of one column.
 const mostCategories = 10
@@ -124,7 +159,7 @@ func (c *associateCmd) covariate(l *diag.List, rows [][]string, j int, name stri
 		if s == "" {
 			continue
 		}
-		if _, ok := numericCell(s); ok {
+		if _, ok := numericCell(s); ok || commaDecimal.MatchString(s) { // 0,5 is a number spelt for another country, and faulty as one
 			numbers++
 		} else {
 			words[s] = true
