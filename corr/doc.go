@@ -5,11 +5,12 @@
 // returns the coefficient with its t test, interval, Bayes factor, permutation
 // p-value, bootstrap interval and the influence of each person. [Compare] asks
 // whether the correlation differs between two conditions in which the same
-// people were measured. [Family] corrects the p-values of several correlations
-// of the same people by the permutation distribution of the largest. The
-// closed forms behind them, such as [Fisher], [BayesFactor01], [Overlapping],
-// [NonOverlapping] and [Independent], take numbers alone. [Simulate] counts
-// how often all this errs.
+// people were measured; [CompareSlopes] asks the same of the slope. [Family]
+// corrects the p-values of several correlations of the same people by the
+// permutation distribution of the largest. The closed forms behind them, such
+// as [Fisher], [BayesFactor01], [Overlapping], [NonOverlapping] and
+// [Independent], take numbers alone. [Scenario.Simulate] counts how often all
+// this errs.
 //
 // # Coefficients
 //

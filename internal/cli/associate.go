@@ -12,7 +12,7 @@ type associateCmd struct {
 	Data   string   `required:"" placeholder:"FILE" help:"Table with a header, one row for each person (with --by, for each person and level): CSV, or TSV."`
 	X      string   `required:"" placeholder:"COLUMN" help:"First variable."`
 	Y      string   `required:"" placeholder:"COLUMN" help:"Second variable."`
-	Adjust []string `placeholder:"COLUMN,…" help:"Covariates to remove from both (partial correlation). A column of words is coded by its categories."`
+	Adjust []string `placeholder:"COLUMN" help:"Covariates to remove from both (partial correlation). A column of words is coded by its categories."`
 
 	Method      string  `enum:"pearson,spearman,robust" default:"pearson" help:"pearson, spearman (ranks) or robust (percentage bend)."`
 	SemiPartial string  `name:"semi-partial" enum:",x,y" default:"" placeholder:"x|y" help:"Remove the covariates from this variable alone."`
@@ -22,10 +22,10 @@ type associateCmd struct {
 
 	By     string   `placeholder:"COLUMN" group:"Two conditions in the same people" help:"Treatment or other condition: one correlation for each level, and their difference."`
 	ID     string   `name:"id" placeholder:"COLUMN" group:"Two conditions in the same people" help:"Who it was; needed with --by. Without it influence is told by row."`
-	Levels []string `placeholder:"A,B" group:"Two conditions in the same people" help:"The two levels to compare, first minus second; default: the two there are, sorted."`
+	Levels []string `placeholder:"LEVEL" group:"Two conditions in the same people" help:"A,B: the two levels to compare, first minus second; default: the two there are, sorted."`
 
-	Permutations int    `default:"10000" group:"Resampling" placeholder:"N" help:"Permutations; 0: none."`
-	Bootstrap    int    `default:"10000" group:"Resampling" placeholder:"N" help:"Bootstrap draws; 0: none."`
+	Permutations int    `default:"10000" group:"Resampling" help:"Number of permutations; 0: none."`
+	Bootstrap    int    `default:"10000" group:"Resampling" help:"Number of bootstrap draws; 0: none."`
 	Seed         uint64 `default:"1" group:"Resampling" help:"Seed of both."`
 	Workers      int    `default:"0" group:"Resampling" help:"Threads; 0: one per CPU. Does not change the result."`
 	jsonFlag
