@@ -109,6 +109,9 @@ func (s *Associations) sentence(a *Association) string {
 			claim = "the two differed"
 		}
 		out += fmt.Sprintf(". In the %d people with both, %s (difference %s, %s)", d.N, claim, figureR(d.Delta), s.evidence(d.Low, d.High, d.PPermutation, d.P, d.PAdjusted, "two-sided"))
+		if outside := d.Low > 0 || d.High < 0; !math.IsNaN(float64(d.PPermutation)) && !math.IsNaN(float64(d.Low)) && outside != s.Shown(d.PPermutation) {
+			out += "; the interval, which takes values for normal, and the permutation test disagree, and the test is followed"
+		}
 		out += s.fragile("; ", d.Fragile)
 		if q := &d.Slopes; q.Failed == "" {
 			p := pText(q.P)
