@@ -188,7 +188,7 @@ func (w *writer) associations(d *trialData) {
 	case "holm":
 		how = "after Holm" + w.cite("holm1979")
 	case "max":
-		how = "by the permutation distribution of the most extreme of them" + w.cite("westfall1993")
+		how = "by the permutation distribution of the most extreme of them" + w.cite("westfall2008")
 	case "fdr":
 		how = "by the false discovery rate" + w.cite("benjamini1995")
 	}

@@ -37,7 +37,7 @@ var works = map[string]Reference{
 	"schuirmann1987":    {Text: "Schuirmann DJ. A comparison of the two one-sided tests procedure and the power approach for assessing the equivalence of average bioavailability. J Pharmacokinet Biopharm 1987;15:657–680.", DOI: "10.1007/BF01068419"},
 	"senn2002":          {Text: "Senn S. Cross-over trials in clinical research. 2nd ed. Chichester: Wiley; 2002.", DOI: "10.1002/0470854596"},
 	"steiger1980":       {Text: "Steiger JH. Tests for comparing elements of a correlation matrix. Psychol Bull 1980;87:245–251.", DOI: "10.1037/0033-2909.87.2.245"},
-	"westfall1993":      {Text: "Westfall PH, Young SS. Resampling-based multiple testing: examples and methods for p-value adjustment. New York: Wiley; 1993."},
+	"westfall2008":      {Text: "Westfall PH, Troendle JF. Multiple testing with minimal assumptions. Biom J 2008;50:745–755.", DOI: "10.1002/bimj.200710456"},
 	"mackinnon1985":     {Text: "MacKinnon JG, White H. Some heteroskedasticity-consistent covariance matrix estimators with improved finite sample properties. J Econom 1985;29:305–325.", DOI: "10.1016/0304-4076(85)90158-7"},
 	"wang2005":          {Text: "Wang J, Zhang Y, Wolf RL, Roc AC, Alsop DC, Detre JA. Amplitude-modulated continuous arterial spin-labeling 3.0-T perfusion MR imaging with a single coil: feasibility study. Radiology 2005;235:218–228.", DOI: "10.1148/radiol.2351031663"},
 	"wansapura1999":     {Text: "Wansapura JP, Holland SK, Dunn RS, Ball WS. NMR relaxation times in the human brain at 3.0 tesla. J Magn Reson Imaging 1999;9:531–538.", DOI: "10.1002/(SICI)1522-2586(199904)9:4<531::AID-JMRI4>3.0.CO;2-L"},
