@@ -51,10 +51,11 @@ const (
 	floor = 1e-8
 )
 
-// scales returns the grid of ℓ, from near to far by factors of two.
+// scales returns the grid of ℓ, from near to far by factors of two. Places far
+// closer to each other than to the rest do not make it longer than 12.
 func scales(near, far float64) []float64 {
 	var s []float64
-	for v := near * shortest; v < far*longest; v *= 2 {
+	for v := math.Max(near*shortest, far*longest/4096); v < far*longest; v *= 2 {
 		s = append(s, v)
 	}
 	return s

@@ -32,7 +32,7 @@ func (m Map) gridVariogram(l *diag.List, o Options) (engine, []Parameter) {
 		far = math.Max(far, float64(t.box[a])*m.Mask.Grid.Spacing()[a])
 	}
 	all := []float64{0}
-	for s := near / 4; s < 2*far; s *= 2 {
+	for s := math.Max(near/4, far/1024); s < 2*far; s *= 2 {
 		all = append(all, s)
 	}
 	z := centred(m.Values)

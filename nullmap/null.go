@@ -363,8 +363,12 @@ func (m *Map) check(l *diag.List, method Method) (used []int) {
 		case math.IsInf(v, 0):
 			bad.add(l, m.File, fmt.Sprintf("place %d", i+1), "leave the value out (NaN) or mend it", "its value is %g", v)
 		case math.IsNaN(v):
+		case math.Abs(v) > largestValue:
+			bad.add(l, m.File, fmt.Sprintf("place %d", i+1), "give values in another unit", "its value is %g, too large to compute with", v)
 		case m.Coords != nil && !finite(m.Coords[i]):
 			bad.add(l, m.File, fmt.Sprintf("place %d", i+1), "give finite coordinates in mm, or leave its value out", "it has a value and no coordinates")
+		case m.Coords != nil && !inHead(m.Coords[i]):
+			bad.add(l, m.File, fmt.Sprintf("place %d", i+1), "give coordinates in mm", "it lies at %g, %g, %g mm, in no head", m.Coords[i][0], m.Coords[i][1], m.Coords[i][2])
 		default:
 			used = append(used, i)
 		}
@@ -385,6 +389,10 @@ func (m *Map) check(l *diag.List, method Method) (used []int) {
 		l.Errorf(m.File, "values", "look at the map", "all values are %g", v[0])
 		return nil
 	}
+	if slices.Max(v)-slices.Min(v) < 1/largestValue {
+		l.Errorf(m.File, "values", "give values in another unit", "they differ by %g, too little to compute with", slices.Max(v)-slices.Min(v))
+		return nil
+	}
 	if len(used) < n && m.Mask == nil {
 		l.Warnf(m.File, "values", "none needed: surrogates have no value there either", "%d of %d places have no value and are left out", n-len(used), n)
 	}
@@ -392,6 +400,19 @@ func (m *Map) check(l *diag.List, method Method) (used []int) {
 		l.Warnf(m.File, "values", "use a finer parcellation", "%d places with a value are few to learn an autocorrelation from", len(used))
 	}
 	return used
+}
+
+// largestValue is the largest value whose square can still be summed.
+const largestValue = 1e100
+
+// inHead tells whether a place is within 100 m, which keeps distances sane.
+func inHead(v voxel.Vec) bool {
+	for _, a := range v {
+		if math.Abs(a) > 1e5 {
+			return false
+		}
+	}
+	return true
 }
 
 func finite(v voxel.Vec) bool {

@@ -232,7 +232,7 @@ func TestVariogramFit(t *testing.T) {
 			if l.Err() != nil {
 				t.Fatal(l)
 			}
-			f := n.VariogramFit(300, 0)
+			f := n.VariogramFit(100, 0)
 			t.Logf("%s %s: error %.3f, roughness %.2f, p %.2f, %v", name, m, f.Error, f.Roughness, f.P, n.Parameters)
 			if f.Poor() || f.Roughness > 1.2 || f.Roughness < 0.8 {
 				t.Errorf("%s %s: error %.2f, roughness %.2f, p %.3f", name, m, f.Error, f.Roughness, f.P)

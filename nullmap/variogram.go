@@ -53,7 +53,7 @@ func newMatched(x []float64, d *Distances) *matched {
 	l.variogram(target, make([]float64, len(l.i)), x)
 	near, far := extent(d)
 	parts := []part{{}}
-	for s := near / 4; s < 2*far; s *= 2 {
+	for s := math.Max(near/4, far/1024); s < 2*far; s *= 2 {
 		parts = append(parts, part{scale: s, s: averages(d, s)})
 	}
 	sigma2 := dot(m.x, m.x) / float64(n-1)

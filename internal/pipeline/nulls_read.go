@@ -36,6 +36,10 @@ func readColumns(path string) (*columns, error) {
 		}
 		return nil, diag.List{{File: path, Found: "it cannot be read: " + err.Error(), Fix: "look at the path", Err: err}}
 	}
+	return parseColumns(path, raw)
+}
+
+func parseColumns(path string, raw []byte) (*columns, error) {
 	var l diag.List
 	if bytes.IndexByte(raw, 0) >= 0 {
 		l.Errorf(path, "", "give a text file, or an image ending in .nii or .nii.gz", "it is not text")
