@@ -48,7 +48,7 @@ type Options struct {
 	Seed       uint64
 	Workers    int                  // 0: one for each CPU; does not change results
 	Smash      nullmap.SmashOptions // for nullmap.BrainSMASH
-	Family     *nullmap.Family      // see [nullmap.Options]
+	Families   *Families            // shared between tests on the same places, to save time; nil: none
 	brief      bool                 // leaves out the variogram's fit, for simulations
 }
 

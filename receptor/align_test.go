@@ -264,3 +264,26 @@ func TestAlignRefuses(t *testing.T) {
 		t.Errorf("warnings: %v", l)
 	}
 }
+
+// Shared covariances change nothing, whatever holes the maps have.
+func TestFamiliesChangeNothing(t *testing.T) {
+	places, draw := brain(60, 6)
+	d := []receptor.Density{density("D", draw())}
+	shared := &receptor.Families{}
+	for hole := range 4 {
+		x := draw()
+		for i := range hole {
+			x[7*i+hole] = math.NaN()
+		}
+		alone, l := receptor.Align(receptor.Map{Values: x}, d, places, receptor.Options{Surrogates: 99})
+		if l.Err() != nil {
+			t.Fatal(l)
+		}
+		for range 2 {
+			got, _ := receptor.Align(receptor.Map{Values: x}, d, places, receptor.Options{Surrogates: 99, Families: shared})
+			if fmt.Sprintf("%x", got) != fmt.Sprintf("%x", alone) {
+				t.Errorf("with %d holes results depend on what was tested before", hole)
+			}
+		}
+	}
+}

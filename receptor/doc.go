@@ -12,10 +12,8 @@
 //
 // The effect map. One set of surrogates serves every receptor, so that receptors
 // keep their likeness to each other and the largest correlation over receptors
-// has a null distribution: the family-wise p. Densities have holes and, many of
-// them, values of neighbouring parcels from one and the same smoothing kernel;
-// effect maps are the better behaved of the two. Published work of this kind does
-// the same.
+// has a null distribution: the family-wise p. Published work of this
+// kind does the same.
 //
 // # Missing data
 //

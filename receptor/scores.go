@@ -42,8 +42,8 @@ func mean(x []float64) float64 {
 	return s / float64(len(x))
 }
 
-func take(x []float64, at []int) []float64 {
-	out := make([]float64, len(at))
+func take[T any](x []T, at []int) []T {
+	out := make([]T, len(at))
 	for k, i := range at {
 		out[k] = x[i]
 	}

@@ -96,7 +96,7 @@ func (s Scenario) Simulate(o SimulationOptions) (*Simulated, error) {
 		o.Method = Pearson
 	}
 	layout := nullmap.NewLayout(o.Places)
-	family := nullmap.NewFamily(layout.Coords, nil, o.Workers)
+	families := &Families{}
 	smooth, err := fieldOf(s.Alpha, layout)
 	if err != nil {
 		return nil, err
@@ -115,7 +115,7 @@ func (s Scenario) Simulate(o SimulationOptions) (*Simulated, error) {
 			}
 		}
 		par.Do(o.Workers, min(block, o.Trials-lo), func(k int) {
-			called[lo+k] = s.trial(o, layout, family, smooth, rough, lo+k)
+			called[lo+k] = s.trial(o, layout, families, smooth, rough, lo+k)
 		})
 	}
 	var rates [kinds]Rejection
@@ -133,7 +133,7 @@ func (s Scenario) Simulate(o SimulationOptions) (*Simulated, error) {
 }
 
 // trial simulates and tests one trial.
-func (s Scenario) trial(o SimulationOptions, layout nullmap.Layout, family *nullmap.Family, smooth, rough *mat.TriDense, k int) (out [7]bool) {
+func (s Scenario) trial(o SimulationOptions, layout nullmap.Layout, families *Families, smooth, rough *mat.TriDense, k int) (out [7]bool) {
 	r := stream(o.Seed, forFields, k)
 	panel := make([]Density, o.Receptors)
 	for j := range panel {
@@ -156,7 +156,7 @@ func (s Scenario) trial(o SimulationOptions, layout nullmap.Layout, family *null
 			people[i].Values[v] = b*d[v] + s.Shared*u[v] + noise*w[v]
 		}
 	}
-	res, l := PeopleTest(people, panel, Places{Coords: layout.Coords}, Options{Method: o.Method, Surrogates: o.Surrogates, Seed: r.Uint64(), Workers: 1, Family: family, brief: true})
+	res, l := PeopleTest(people, panel, Places{Coords: layout.Coords}, Options{Method: o.Method, Surrogates: o.Surrogates, Seed: r.Uint64(), Workers: 1, Families: families, brief: true})
 	if l.Err() != nil {
 		return out // counted as not called; simulated maps have no faults
 	}
@@ -166,7 +166,7 @@ func (s Scenario) trial(o SimulationOptions, layout nullmap.Layout, family *null
 		out[4] = out[4] || a.PJointFWE <= 0.05
 		out[5] = out[5] || a.PBoth <= 0.05/float64(len(res.Results))
 	}
-	out[6] = crossedDraw(people, d, layout, family, o, r) <= 0.05
+	out[6] = crossedDraw(people, d, layout, families.of(Places{Coords: layout.Coords}, res.Used, 1), o, r) <= 0.05
 	return out
 }
 

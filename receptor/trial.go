@@ -134,7 +134,11 @@ func (t *trial) null(o Options) (*nullmap.Null, diag.List) {
 			m.Values[i] -= t.fitted[i]
 		}
 	}
-	n, l := nullmap.New(m, nullmap.Options{Method: o.Null, Seed: o.Seed, Smash: o.Smash, Workers: o.Workers, Family: o.Family})
+	no := nullmap.Options{Method: o.Null, Seed: o.Seed, Smash: o.Smash, Workers: o.Workers}
+	if o.Null == nullmap.GP {
+		no.Family = o.Families.of(t.places, t.used, o.Workers)
+	}
+	n, l := nullmap.New(m, no)
 	// That places without a value are left out, N says of each receptor.
 	return n, slices.DeleteFunc(l, func(p *diag.Problem) bool { return p.Severity == diag.Warning && p.Field == "values" })
 }

@@ -128,7 +128,7 @@ func (c *receptorsCmd) Run(s streams) error {
 		return faults
 	}
 	o := receptor.Options{Method: receptor.Method(c.Method), Null: nullmap.Method(c.Null), Surrogates: c.Surrogates,
-		Covariates: in.covariates, Seed: c.Seed, Workers: c.Workers}
+		Covariates: in.covariates, Seed: c.Seed, Workers: c.Workers, Families: &receptor.Families{}}
 	res, l := receptor.Align(in.effect, in.panel, in.places, o)
 	faults.Add(l...)
 	if faults.Err() != nil {
