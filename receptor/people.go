@@ -74,9 +74,10 @@ const FewestPeople = 3
 // doi:10.1198/jbes.2010.07136). Draw k of the joint null flips the signs
 // s of people and takes surrogate k:
 //
-//	r** = √(V/(V₁ + V₂)) · (mean s_i·a_i/|ē| + r*_k)
+//	r** = √V · (mean s_i·a_i/|ē| + r*_k) / √(V₁* + V₂)
 //
-// Without V₂ this is the sign-flip test, without V₁ the spatial test. The largest
+// with V₁* of the flipped values. Without V₂ this is the sign-flip t test, without
+// V₁ the spatial test. The largest
 // |r**| over the panel, with the same flips and surrogates, gives the family-wise
 // p: not the largest r**/√V, which is too often large for a density that hardly
 // varies with distance.
@@ -84,7 +85,7 @@ const FewestPeople = 3
 // It keeps 5 % when people show nothing, when they share a map unrelated to the
 // receptor, when their noise looks like the receptor, and when both is so. The
 // larger of the two separate p keeps 5 % in the first three cases and finds a
-// little more; in the fourth it does not.
+// little more; in the fourth it does not (docs/methods/receptors.md).
 //
 // Errors: fewer than [FewestPeople] people, fewer than [Fewest] places at which
 // everybody has a value, and those of [Align].
@@ -294,7 +295,7 @@ func meanT(v []float64, signs []float64) (m, vm, t float64) {
 func (c *crossed) test(results []PeopleAlignment, surrogates [][]float64, o Options) {
 	k := len(results)
 	z := make([][]float64, k)
-	shrink := make([]float64, k)
+	v, v2 := make([]float64, k), make([]float64, k)
 	for j := range results {
 		r := &results[j]
 		nan := math.NaN()
@@ -330,13 +331,12 @@ func (c *crossed) test(results []PeopleAlignment, surrogates [][]float64, o Opti
 		for _, s := range surrogates[j] {
 			square += s * s
 		}
-		v2 := square / float64(len(surrogates[j]))
-		v := v1 + v2 - math.Min(v1, math.Min(v2, c.noise[j]*v2))
-		r.Joint = r.R / math.Sqrt(v)
-		r.SharePeople = v1 / (v1 + v2)
-		shrink[j] = math.Sqrt(v / (v1 + v2))
+		v2[j] = square / float64(len(surrogates[j]))
+		v[j] = v1 + v2[j] - math.Min(v1, math.Min(v2[j], c.noise[j]*v2[j]))
+		r.Joint = r.R / math.Sqrt(v[j])
+		r.SharePeople = v1 / (v1 + v2[j])
 	}
-	flip, joint := c.flips(z, shrink, surrogates, o)
+	flip, joint := c.flips(z, v, v2, surrogates, o)
 	flipMost, jointMost := largestOf(flip), largestOf(joint)
 	for j := range results {
 		r := &results[j]
@@ -351,7 +351,7 @@ func (c *crossed) test(results []PeopleAlignment, surrogates [][]float64, o Opti
 
 // flips returns t of Fisher's z under sign flips, and r** of flips and surrogates,
 // a row for each receptor; NaN for one without.
-func (c *crossed) flips(z [][]float64, shrink []float64, surrogates [][]float64, o Options) (flip, joint [][]float64) {
+func (c *crossed) flips(z [][]float64, v, v2 []float64, surrogates [][]float64, o Options) (flip, joint [][]float64) {
 	m := o.Surrogates
 	flip, joint = make([][]float64, len(z)), make([][]float64, len(z))
 	for j := range z {
@@ -370,7 +370,9 @@ func (c *crossed) flips(z [][]float64, shrink []float64, surrogates [][]float64,
 					continue
 				}
 				_, _, flip[j][k] = meanT(z[j], signs)
-				joint[j][k] = shrink[j] * (dot(c.a[j], signs)/float64(c.people)/c.length[j] + surrogates[j][k])
+				am, v1, _ := meanT(c.a[j], signs)
+				v1 /= c.length[j] * c.length[j]
+				joint[j][k] = math.Sqrt(v[j]/(v1+v2[j])) * (am/c.length[j] + surrogates[j][k])
 			}
 		}
 	})

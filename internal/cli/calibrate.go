@@ -65,7 +65,7 @@ The table of docs/methods/crossover.md:
 The table of docs/methods/associations.md (a quarter of an hour on two cores):
   phasl calibrate --associations
 
-The table of docs/methods/receptors.md (ten minutes on two cores):
+The table of docs/methods/receptors.md (four minutes on two cores):
   phasl calibrate --receptors --trials 4000
 
 ` + exitCodesHelp
