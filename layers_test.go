@@ -16,7 +16,7 @@ import (
 // lines, and none of its own line. It is policy; do not change it to make a
 // build pass. docs/architecture.md shows the same picture.
 const layers = `
-diag internal/atomicfile internal/inflate internal/par
+diag internal/atomicfile internal/inflate internal/keyed internal/par
 voxel internal/keyfile
 nifti bids
 register tissue asl atlas lmm scales corr nullmap

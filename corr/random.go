@@ -1,8 +1,9 @@
 package corr
 
 import (
-	"encoding/binary"
 	"math/rand/v2"
+
+	"phasl/internal/keyed"
 )
 
 // purposes keep the random numbers of different uses of one seed apart.
@@ -29,11 +30,7 @@ func newStream() *stream {
 
 // at starts the numbers of one draw.
 func (s *stream) at(seed, purpose uint64, draw int) {
-	var key [32]byte
-	binary.LittleEndian.PutUint64(key[:], seed)
-	binary.LittleEndian.PutUint64(key[8:], purpose)
-	binary.LittleEndian.PutUint64(key[16:], uint64(draw))
-	s.src.Seed(key)
+	s.src.Seed(keyed.Key(seed, purpose, draw))
 }
 
 // shuffle writes a random permutation of 0 … n−1 to dst.

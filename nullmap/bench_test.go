@@ -3,13 +3,15 @@ package nullmap
 import (
 	"math"
 	"testing"
+
+	"phasl/internal/keyed"
 )
 
 // benchMap returns a parcel map of n places.
 func benchMap(n int) Map {
 	p := brain(n)
 	x := make([]float64, n)
-	r := stream(1, forMaps, 0)
+	r := keyed.Stream(1, forMaps, 0)
 	for i, v := range p {
 		x[i] = math.Sin(v[1]/30) + math.Cos(v[2]/40) + 0.3*r.NormFloat64()
 	}
@@ -58,7 +60,7 @@ func voxelMap() Map {
 	}
 	c := maskCoords(m)
 	x := make([]float64, len(c))
-	r := stream(1, forMaps, 0)
+	r := keyed.Stream(1, forMaps, 0)
 	for i, v := range c {
 		x[i] = math.Sin(v[1]/12) + math.Cos(v[2]/15) + 0.3*r.NormFloat64()
 	}

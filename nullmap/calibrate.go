@@ -8,6 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"phasl/internal/keyed"
 	"phasl/internal/par"
 	"phasl/voxel"
 )
@@ -162,11 +163,11 @@ type trial struct {
 // related, for independent ones and for each rho. Maps are the same for every
 // test.
 func (t *trial) one(test string, root []float64, k, partners int) []float64 {
-	x := drawRoot(root, stream(t.o.Seed, forMaps, k))
+	x := drawRoot(root, keyed.Stream(t.o.Seed, forMaps, k))
 	judge := t.judge(test, x, k)
 	out := make([]float64, 1+len(t.o.Rho))
 	for p := range partners {
-		y := drawRoot(root, stream(t.o.Seed, forPartners, k*partners+p))
+		y := drawRoot(root, keyed.Stream(t.o.Seed, forPartners, k*partners+p))
 		ps := judge(y)
 		for q := range out {
 			if ps(t.rho(q)) <= 0.05 {

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 
+	"phasl/internal/keyed"
 	"phasl/voxel"
 )
 
@@ -23,7 +24,7 @@ func TestRestrictedLikelihood(t *testing.T) {
 	if !f.Mirror {
 		t.Fatal("no symmetry fitted on two sides")
 	}
-	r := stream(7, 1, 1)
+	r := keyed.Stream(7, 1, 1)
 	x := make([]float64, len(p))
 	for i := range x {
 		x[i] = r.NormFloat64() + p[i][1]/50
@@ -84,7 +85,7 @@ func TestGPCovariance(t *testing.T) {
 	got := make([]float64, len(p)*len(p))
 	z, buf := make([]float64, len(p)), make([]float64, len(p)-1)
 	for k := range draws {
-		post.draw(z, buf, stream(3, forDraw, k))
+		post.draw(z, buf, keyed.Stream(3, forDraw, k))
 		for i := range z {
 			for j := range z {
 				got[i*len(p)+j] += z[i] * z[j] / draws
@@ -126,7 +127,7 @@ func TestPosteriorRecovers(t *testing.T) {
 		const maps = 12
 		var eta, nug, scale []float64
 		for k := range maps {
-			s := f.Fit(drawRoot(root, stream(5, forMaps, k))).Summary()
+			s := f.Fit(drawRoot(root, keyed.Stream(5, forMaps, k))).Summary()
 			eta, nug, scale = append(eta, s.Symmetry), append(nug, s.Nugget), append(scale, math.Log(s.Practical))
 		}
 		if m := stat.Mean(eta, nil); math.Abs(m-tt.eta) > 0.2 {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"phasl/internal/keyed"
 	"phasl/voxel"
 )
 
@@ -28,7 +29,7 @@ func TestTorusCovariance(t *testing.T) {
 		w := tor.pool.Get().(*torusWork)
 		var mixed float64
 		for d := range draws {
-			tor.fields(w, s, stream(3, forDraw, d))
+			tor.fields(w, s, keyed.Stream(3, forDraw, d))
 			for i, a := range tor.at {
 				for j, b := range tor.at {
 					got[i*len(p)+j] += real(w.data[a]) * real(w.data[b]) / draws
@@ -60,7 +61,7 @@ func TestGridProcess(t *testing.T) {
 	tor := newTorus(m.Grid, coords, true)
 	s := tor.spectrum(Kernel{0.5, 15}.At)
 	w := tor.pool.Get().(*torusWork)
-	r := stream(8, forMaps, 0)
+	r := keyed.Stream(8, forMaps, 0)
 	tor.fields(w, s, r)
 	x := make([]float64, len(coords))
 	for i := range x { // η = 1, nearly
@@ -114,7 +115,7 @@ func TestGridProcess(t *testing.T) {
 // More places than are decomposed whole, without a grid: Cholesky factors.
 func TestDenseProcess(t *testing.T) {
 	p := brain(700)
-	r := stream(8, forMaps, 1)
+	r := keyed.Stream(8, forMaps, 1)
 	x := make([]float64, len(p))
 	for i, q := range p {
 		x[i] = math.Sin(q[1]/25)*math.Cos(q[2]/30) + 0.2*r.NormFloat64()

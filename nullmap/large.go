@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"phasl/diag"
+	"phasl/internal/keyed"
 	"phasl/internal/par"
 	"phasl/voxel"
 )
@@ -66,7 +67,7 @@ func (m Map) largeProcess(l *diag.List, o Options) (engine, []Parameter) {
 // subset returns about 250 places.
 func (m Map) subset(seed uint64, seeds int) []int {
 	n := len(m.Values)
-	r := stream(seed, forSubset, 0)
+	r := keyed.Stream(seed, forSubset, 0)
 	perm := make([]int32, n)
 	shuffle(perm, r)
 	var b *bins

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"phasl/diag"
+	"phasl/internal/keyed"
 	"phasl/internal/par"
 	"phasl/voxel"
 )
@@ -182,7 +183,7 @@ func (n *Null) Draw(dst []float64, k int) {
 	if len(n.Used) < n.N {
 		x = make([]float64, len(n.Used))
 	}
-	r := stream(n.seed, forDraw, k)
+	r := keyed.Stream(n.seed, forDraw, k)
 	for _, p := range n.parts {
 		v := x
 		if len(n.parts) > 1 {

@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"phasl/diag"
+	"phasl/internal/keyed"
 	"phasl/voxel"
 )
 
 // smoothMap returns a map with long and short structure.
 func smoothMap(p []voxel.Vec, seed int) []float64 {
-	return drawRoot(rootOf(covarianceMatrix(p, Kernel{0.5, 40}, 0.5, 0.1)), stream(99, forMaps, seed))
+	return drawRoot(rootOf(covarianceMatrix(p, Kernel{0.5, 40}, 0.5, 0.1)), keyed.Stream(99, forMaps, seed))
 }
 
 // ball returns a mask of all voxels within r voxels of the middle of a grid
@@ -40,7 +41,7 @@ func TestDrawsDependOnSeedAndNumberAlone(t *testing.T) {
 	x[7] = math.NaN()
 	mask := ball(6, 3, 60)
 	var vox []float64
-	r := stream(1, forMaps, 2)
+	r := keyed.Stream(1, forMaps, 2)
 	for _, v := range maskCoords(mask) {
 		vox = append(vox, math.Sin(v[0]/9)+math.Cos(v[1]/12)+0.2*r.NormFloat64())
 	}

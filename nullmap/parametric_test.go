@@ -6,6 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
+	"phasl/internal/keyed"
 	"phasl/voxel"
 )
 
@@ -85,7 +86,7 @@ func TestModifiedT(t *testing.T) {
 	}
 	// White noise leaves nearly all places effective.
 	var m float64
-	r := stream(1, forMaps, 1)
+	r := keyed.Stream(1, forMaps, 1)
 	p = brain(100)
 	d = Euclidean(p)
 	for range 50 {
@@ -110,7 +111,7 @@ func TestModifiedT(t *testing.T) {
 func TestGLSOrdinary(t *testing.T) {
 	p := brain(60)
 	f := NewFamily(p, nil, 0)
-	r := stream(2, forMaps, 1)
+	r := keyed.Stream(2, forMaps, 1)
 	x, y := make([]float64, 60), make([]float64, 60)
 	for i := range x {
 		x[i] = r.NormFloat64()
@@ -134,7 +135,7 @@ func TestGLSCoverage(t *testing.T) {
 	const maps = 300
 	var inside, rejected, sum float64
 	for k := range maps {
-		x, e := drawRoot(root, stream(3, forMaps, k)), drawRoot(root, stream(3, forPartners, k))
+		x, e := drawRoot(root, keyed.Stream(3, forMaps, k)), drawRoot(root, keyed.Stream(3, forPartners, k))
 		y := make([]float64, len(x))
 		for i := range y {
 			y[i] = 0.5*x[i] + e[i]
@@ -161,7 +162,7 @@ func TestGLSCoverage(t *testing.T) {
 
 // Spin moves values and keeps them together; the rotation is uniform and proper.
 func TestSpin(t *testing.T) {
-	r := stream(1, forDraw, 1)
+	r := keyed.Stream(1, forDraw, 1)
 	var mean [3][3]float64
 	const draws = 4000
 	for range draws {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"phasl/internal/keyed"
 )
 
 // A Posterior says how probable each covariance of a [Family] is, given a map.
@@ -152,7 +154,7 @@ type coefficients struct {
 func (p *Posterior) coefficients(count int, seed uint64) coefficients {
 	d := coefficients{make([]int, count), make([][]float64, count)}
 	for k := range count {
-		r := stream(seed, forDraw, k)
+		r := keyed.Stream(seed, forDraw, k)
 		ci, ni := p.pick(r)
 		v := make([]float64, p.family.N-1)
 		var square float64

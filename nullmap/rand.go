@@ -1,19 +1,6 @@
 package nullmap
 
-import (
-	"encoding/binary"
-	"math/rand/v2"
-)
-
-// stream returns the source of draw k for one purpose. Draws keyed this way do
-// not depend on each other, on their order or on the number of workers.
-func stream(seed uint64, purpose, k int) *rand.Rand {
-	var key [32]byte
-	binary.LittleEndian.PutUint64(key[:], seed)
-	binary.LittleEndian.PutUint64(key[8:], uint64(purpose))
-	binary.LittleEndian.PutUint64(key[16:], uint64(k))
-	return rand.New(rand.NewChaCha8(key))
-}
+import "math/rand/v2"
 
 // Purposes of random numbers: one seed gives unrelated streams to each.
 const (

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"phasl/internal/keyed"
 	"phasl/voxel"
 )
 
@@ -38,7 +39,7 @@ func sampledLags(p []voxel.Vec, percentile float64, nh int) *lags {
 		u    float64
 		i, j int32
 	}
-	r := stream(0, forPairs, 0)
+	r := keyed.Stream(0, forPairs, 0)
 	n := len(p)
 	var pairs []pair
 	for range reportPairs {

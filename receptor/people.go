@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"phasl/diag"
+	"phasl/internal/keyed"
 	"phasl/internal/par"
 	"phasl/lmm"
 	"phasl/nullmap"
@@ -360,7 +361,7 @@ func (c *crossed) flips(z [][]float64, v, v2 []float64, surrogates [][]float64, 
 	par.Ranges(o.Workers, m, 64, func(lo, hi int) {
 		signs := make([]float64, c.people)
 		for k := lo; k < hi; k++ {
-			r := stream(o.Seed, forFlips, k)
+			r := keyed.Stream(o.Seed, forFlips, k)
 			for i := range signs {
 				signs[i] = float64(1 - 2*int(r.Uint64()>>63))
 			}

@@ -7,6 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"phasl/internal/keyed"
 	"phasl/internal/par"
 	"phasl/nullmap"
 )
@@ -134,7 +135,7 @@ func (s Scenario) Simulate(o SimulationOptions) (*Simulated, error) {
 
 // trial simulates and tests one trial.
 func (s Scenario) trial(o SimulationOptions, layout nullmap.Layout, families *Families, smooth, rough *mat.TriDense, k int) (out [7]bool) {
-	r := stream(o.Seed, forFields, k)
+	r := keyed.Stream(o.Seed, forFields, k)
 	panel := make([]Density, o.Receptors)
 	for j := range panel {
 		panel[j].Values = draw(smooth, r)
