@@ -77,24 +77,33 @@ func Calibrate(ctx context.Context, cases []CalibrationCase, opt crossover.Calib
 		if c.Most > 0 {
 			o.Trials = min(o.Trials, c.Most)
 		}
-		type answer struct {
-			c   *crossover.Calibration
-			err error
+		r, err := interruptible(ctx, func() (*crossover.Calibration, error) { return c.Scenario.Calibrate(o) })
+		if err != nil {
+			return nil, err
 		}
-		done := make(chan answer, 1)
-		go func() {
-			r, err := c.Scenario.Calibrate(o)
-			done <- answer{r, err}
-		}()
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case a := <-done:
-			if a.err != nil {
-				return nil, a.err
-			}
-			out = append(out, a.c)
-		}
+		out = append(out, r)
 	}
 	return out, nil
+}
+
+// interruptible returns what simulate does, or the context's error as soon as
+// that is cancelled. A simulation that was left behind runs on to its end, for
+// nobody.
+func interruptible[T any](ctx context.Context, simulate func() (T, error)) (T, error) {
+	type answer struct {
+		result T
+		err    error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		r, err := simulate()
+		done <- answer{r, err}
+	}()
+	select {
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	case a := <-done:
+		return a.result, a.err
+	}
 }

@@ -43,24 +43,11 @@ func CalibrateAssociations(ctx context.Context, cases []corr.Scenario, opt corr.
 		if progress != nil {
 			progress(Event{Unit: c.Name, Step: "simulating", Done: i, Total: len(cases)})
 		}
-		type answer struct {
-			s   *corr.Simulation
-			err error
+		s, err := interruptible(ctx, func() (*corr.Simulation, error) { return c.Simulate(opt) })
+		if err != nil {
+			return nil, err
 		}
-		done := make(chan answer, 1)
-		go func() {
-			s, err := c.Simulate(opt)
-			done <- answer{s, err}
-		}()
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case a := <-done:
-			if a.err != nil {
-				return nil, a.err
-			}
-			out = append(out, a.s)
-		}
+		out = append(out, s)
 	}
 	return out, nil
 }

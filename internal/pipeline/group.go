@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -144,17 +143,10 @@ func (g *group) read() error {
 	g.plan = crossover.DefaultPlan()
 	planOK := true
 	if c.Plan != "" {
-		text, err := os.ReadFile(c.Plan)
-		if err != nil {
-			g.l.Add(&diag.Problem{File: c.Plan, Found: "the plan cannot be read: " + err.Error(), Fix: "check the path", Err: err})
-			planOK = false
-		} else {
-			plan, l := crossover.ParsePlan(c.Plan, text)
-			g.fault(l...)
-			planOK = plan != nil && l.Err() == nil
-			if planOK {
-				g.plan = plan
-			}
+		plan, l := readPlan(c.Plan)
+		g.fault(l...)
+		if planOK = plan != nil && l.Err() == nil; planOK {
+			g.plan = plan
 		}
 	}
 	ds, l := bids.Open(c.BIDSDir)

@@ -288,9 +288,10 @@ func (g *group) scoresTable() groupTable {
 			if p.visit >= 0 {
 				visit = r.Kept[p.visit]
 			}
+			treatment := g.trial.TreatmentOf(sub, ses)
 			for k, v := range r.Values {
 				s := &p.result.Instrument.Scores[k]
-				t.rows = append(t.rows, []string{"sub-" + sub, ses, visit, g.trial.TreatmentOf(sub, ses), p.Instrument, s.Name, s.Title,
+				t.rows = append(t.rows, []string{"sub-" + sub, ses, visit, treatment, p.Instrument, s.Name, s.Title,
 					bids.FormatNumber(v.Value), v.Band, yesNo(v.Prorated), strings.Join(v.Missing, ", "), v.Reason})
 			}
 		}

@@ -86,7 +86,9 @@ func ComputePower(ctx context.Context, c PowerConfig) (*Power, error) {
 		if c.Scores {
 			s.Y, s.Y2 = corr.Score, corr.Score
 		}
-		p, err := crossover.SimulateAssociation(s, out.Alpha, corr.SimulationOptions{Studies: c.Trials, Draws: c.Draws, Seed: c.Seed, Workers: c.Workers})
+		p, err := interruptible(ctx, func() (*crossover.AssociationPower, error) {
+			return crossover.SimulateAssociation(s, out.Alpha, corr.SimulationOptions{Studies: c.Trials, Draws: c.Draws, Seed: c.Seed, Workers: c.Workers})
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -103,7 +105,9 @@ func ComputePower(ctx context.Context, c PowerConfig) (*Power, error) {
 				return nil, err
 			}
 			s.Interaction = -loss * s.Phase
-			r, err := s.Calibrate(crossover.CalibrationOptions{Plan: c.Plan, Trials: c.Trials, Seed: c.Seed, Workers: c.Workers})
+			r, err := interruptible(ctx, func() (*crossover.Calibration, error) {
+				return s.Calibrate(crossover.CalibrationOptions{Plan: c.Plan, Trials: c.Trials, Seed: c.Seed, Workers: c.Workers})
+			})
 			if err != nil {
 				return nil, err
 			}

@@ -102,14 +102,9 @@ const SimulatedDerivatives = "derivatives/phasl"
 func Simulate(ctx context.Context, c SimulateConfig) (*SimulateResult, error) {
 	var l diag.List
 	if c.Plan != "" {
-		text, err := os.ReadFile(c.Plan)
-		if err != nil {
-			l.Add(&diag.Problem{File: c.Plan, Found: "the plan cannot be read: " + err.Error(), Fix: "check the path", Err: err})
-		} else {
-			plan, pl := crossover.ParsePlan(c.Plan, text)
-			l.Add(pl...)
-			c.Trial.Plan = plan
-		}
+		plan, pl := readPlan(c.Plan)
+		l.Add(pl...)
+		c.Trial.Plan = plan
 	}
 	trial, tl := phantom.NewTrial(c.Trial)
 	l.Add(tl...)
