@@ -139,7 +139,6 @@ func (e *estimator) means() []CellMean {
 	var out []CellMean
 	for t, treatment := range tr.Treatments {
 		for p, phase := range tr.Phases {
-			nan := Number(math.NaN())
 			x := CellMean{Treatment: treatment, Phase: phase, N: count[cell{t, p}], Mean: nan, SE: nan, Low: nan, High: nan}
 			if w := e.m.cells[cell{t, p}]; w != nil {
 				v := e.fit.Linear("", w, e.in)
@@ -164,7 +163,6 @@ func (a *analysis) points(j *job, fit *lmm.Fit) []Point {
 	out := make([]Point, len(j.model.rows))
 	for k, i := range j.model.rows {
 		s := &a.scans[i]
-		nan := Number(math.NaN())
 		p := Point{Subject: s.Subject, Session: s.Session, Acq: s.Acq, Run: s.Run, Treatment: s.Treatment, Phase: s.Phase, Period: s.Period, Sequence: s.Sequence,
 			Value: Number(j.values[i]), Fitted: nan, Residual: nan, Global: nan}
 		if a.global != nil {

@@ -223,7 +223,6 @@ func newEstimator(m *model, fit *lmm.Fit, y []float64, unit string) *estimator {
 
 // effect estimates a contrast.
 func (e *estimator) effect(c *contrast) Effect {
-	nan := Number(math.NaN())
 	out := Effect{Name: c.name, Label: c.label, Estimate: nan, SE: nan, DF: nan, T: nan, P: nan, PAdjusted: nan, Low: nan, High: nan,
 		Percent: nan, PercentLow: nan, PercentHigh: nan, DZ: nan}
 	diffs := e.differences(c)

@@ -32,7 +32,6 @@ import (
 // Clinical Trials to Establish Effectiveness.
 func (e *estimator) attenuation(c *contrast, f Effect, treatment string) Attenuation {
 	plan := e.m.f.plan
-	nan := Number(math.NaN())
 	a := Attenuation{Treatment: treatment, Contrast: c.name, Margin: nan, MarginPercent: nan, Alpha: Number(plan.Equivalence.Alpha),
 		PLower: nan, PUpper: nan, P: nan, Low: nan, High: nan, PercentLow: nan, PercentHigh: nan,
 		BF01: nan, Scale: Number(plan.Bayes.Scale), BFN: f.N, PriorSD: nan,

@@ -90,7 +90,7 @@ func SimulateAssociation(s corr.Scenario, alpha float64, o corr.SimulationOption
 						part[i].Covariates = append(part[i].Covariates, Number(c[t].Covariates[j][i]))
 					}
 				}
-				x, y := residuals(c[t].X, c[t].Covariates), residuals(c[t].Y, c[t].Covariates)
+				x, y := corr.Residuals(c[t].X, c[t].Covariates), corr.Residuals(c[t].Y, c[t].Covariates)
 				for i := range part {
 					part[i].XResidual, part[i].YResidual = Number(x[i]), Number(y[i])
 				}

@@ -480,7 +480,6 @@ func (c *calibrator) summary(given, null, lower, upper simulated) *Calibration {
 	}
 	out.Singular = newRate(singular, fits)
 	size := 1 - p.Model.Level
-	nan := Number(math.NaN())
 	for k, name := range c.names {
 		truth := c.truth(c.s, name)
 		e := Operating{Name: name, Truth: Number(truth), TypeI: Rate{nan, nan}}
