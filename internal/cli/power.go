@@ -56,7 +56,10 @@ Example:
 
 // Validate refuses flags that make no sense; kong calls it.
 func (c *powerCmd) Validate() error {
-	for _, r := range append([]float64{c.Other}, c.R...) {
+	if !(c.Other > -1 && c.Other < 1) {
+		return fmt.Errorf("--r-other=%g: give a correlation between −1 and 1", c.Other)
+	}
+	for _, r := range c.R {
 		if !(r > -1 && r < 1) {
 			return fmt.Errorf("--r=%g: give a correlation between −1 and 1", r)
 		}
@@ -71,6 +74,8 @@ func (c *powerCmd) Validate() error {
 		return fmt.Errorf("--trials=%d: give 100 to %d", c.Trials, maxTrials)
 	case c.Draws != 0 && (c.Draws < 19 || c.Draws > 99_999):
 		return fmt.Errorf("--draws=%d: give 19 to 99999, or 0 for none", c.Draws)
+	case !(c.Missing >= 0 && c.Missing <= 0.5):
+		return fmt.Errorf("--missing=%g: give a share from 0 to 0.5", c.Missing)
 	case c.Family < 1 || c.Family > 1000:
 		return fmt.Errorf("--family=%d: give 1 to 1000", c.Family)
 	case c.Workers < 0:
@@ -125,7 +130,7 @@ func printPower(w io.Writer, p *pipeline.Power) {
 	fmt.Fprintf(w, "%d people under both treatments; p < %g, two-sided; in percent of simulated trials\n", p.People, p.Alpha)
 	if len(p.Associations) > 0 {
 		a := p.Associations[0]
-		fmt.Fprintf(w, "\nassociations: %d covariates, stability %g, %s scores, %d trials (Monte Carlo error at most %.1f)\n", a.Covariates, a.Stability, a.Shape, a.Trials, 50/math.Sqrt(float64(a.Trials)))
+		fmt.Fprintf(w, "\nassociations: %d %s, stability %g, %s, %d trials (Monte Carlo error at most %.1f)\n", a.Covariates, plural(a.Covariates, "covariate", "covariates"), a.Stability, map[bool]string{true: "normal scores", false: "scores like those of a symptom scale"}[a.Shape == "normal"], a.Trials, 50/math.Sqrt(float64(a.Trials)))
 		rows := [][]string{{"r", "r other", "r found", "| difference: permutation", "Steiger", "| slopes: permutation", "mixed model", "| in one only", "half width of its interval", "| people for 80 %: r", "difference (Steiger)"}}
 		for i, a := range p.Associations {
 			n := p.Needed[i]
