@@ -79,6 +79,17 @@ func readAtMost(path string, n int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, n))
 }
 
+// selected returns the manifest, the folder, and the files that names stand for,
+// or all without names.
+func (c *assetsFlags) selected(names []string) (*assets.Manifest, assets.Store, []*assets.File, error) {
+	m, store, err := c.open()
+	if err != nil {
+		return nil, store, nil, err
+	}
+	files, err := choose(m, names)
+	return m, store, files, err
+}
+
 // choose returns the files that names stand for, or all without names.
 func choose(m *assets.Manifest, names []string) ([]*assets.File, error) {
 	if len(names) == 0 {
@@ -98,11 +109,7 @@ type assetsListCmd struct {
 
 // Run lists or describes files.
 func (c *assetsListCmd) Run(ctx context.Context, s streams) error {
-	m, store, err := c.open()
-	if err != nil {
-		return err
-	}
-	files, err := choose(m, c.Names)
+	m, store, files, err := c.selected(c.Names)
 	if err != nil {
 		return err
 	}
@@ -133,11 +140,7 @@ type assetsVerifyCmd struct {
 
 // Run hashes the files. Those that were named have to be there.
 func (c *assetsVerifyCmd) Run(ctx context.Context, s streams) error {
-	m, store, err := c.open()
-	if err != nil {
-		return err
-	}
-	files, err := choose(m, c.Names)
+	_, store, files, err := c.selected(c.Names)
 	if err != nil {
 		return err
 	}
@@ -185,11 +188,7 @@ type assetsPathCmd struct {
 
 // Run prints the path of each file, one a line, once all are there and right.
 func (c *assetsPathCmd) Run(ctx context.Context, s streams) error {
-	m, store, err := c.open()
-	if err != nil {
-		return err
-	}
-	files, err := choose(m, c.Names)
+	_, store, files, err := c.selected(c.Names)
 	if err != nil {
 		return err
 	}
