@@ -52,18 +52,7 @@ func TestAssetScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": func(ts *testscript.TestScript, neg bool, args []string) {
-				err := ts.Exec(args[1], args[2:]...)
-				code := 0
-				if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-					code = exit.ExitCode()
-				} else {
-					ts.Check(err)
-				}
-				if strconv.Itoa(code) != args[0] {
-					ts.Fatalf("exit code %d, want %s", code, args[0])
-				}
-			},
+			"exits": exits,
 			"server": func(ts *testscript.TestScript, neg bool, args []string) {
 				at := ts.Value(serverKey{}).(**assetServer)
 				if args[0] == "stop" {

@@ -35,21 +35,7 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": func(ts *testscript.TestScript, neg bool, args []string) {
-				if neg || len(args) < 2 {
-					ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
-				}
-				err := ts.Exec(args[1], args[2:]...)
-				code := 0
-				if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-					code = exit.ExitCode()
-				} else {
-					ts.Check(err)
-				}
-				if strconv.Itoa(code) != args[0] {
-					ts.Fatalf("exit code %d, want %s", code, args[0])
-				}
-			},
+			"exits": exits,
 			"dataset": func(ts *testscript.TestScript, neg bool, args []string) {
 				ts.Check(bidstest.Base().Write(ts.MkAbs(args[0])))
 			},
@@ -61,4 +47,22 @@ func TestScript(t *testing.T) {
 			},
 		},
 	})
+}
+
+// exits runs a program and fails unless it ends with the code: "exits CODE
+// PROGRAM ARGS…".
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
 }
