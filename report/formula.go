@@ -56,7 +56,7 @@ func formulaTokens(text string) []formulaTok {
 			}
 			out = append(out, formulaTok{'i', string(r[i+1 : j])})
 			i = j
-		case unicode.IsLetter(c):
+		case unicode.IsLetter(c) && script(c, superscripts) == 0: // ᵗ is a letter too, and begins no name
 			j := i
 			for j < len(r) && script(r[j], superscripts) == 0 && (unicode.IsLetter(r[j]) || unicode.IsDigit(r[j]) || r[j] == '_' || r[j] == '′') {
 				j++
