@@ -81,6 +81,10 @@ func (c *nullsCmd) Validate() error {
 
 // Run makes surrogates, writes them and prints a summary.
 func (c *nullsCmd) Run(ctx context.Context, s streams) error {
+	inputs := []place{{"--map", c.Map}, {"--atlas", c.Atlas}, {"--labels", c.Labels}, {"--mask", c.Mask}, {"--coords", c.Coords}, {"--distances", c.Distances}, {"--sphere", c.Sphere}, {"--with", c.With}}
+	if err := apart(inputs, place{"--out", c.Out}, place{"--json", c.JSON}); err != nil {
+		return err
+	}
 	prog := newProgress(s.err)
 	show := prog.show
 	if !prog.tty {

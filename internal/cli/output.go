@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -47,9 +48,7 @@ func (f jsonFlag) write(s streams, v any) error {
 type place struct{ flag, path string }
 
 // apart refuses outputs that would take the place of an input or of each other,
-// whatever they are called: a table of answers must not be lost to a slip. An
-// output that is a table has its data dictionary beside it, which takes the
-// place of no file that does not belong to that table.
+// whatever they are called: a table of answers must not be lost to a slip.
 func apart(inputs []place, outputs ...place) error {
 	same := func(a, b string) bool {
 		if filepath.Clean(a) == filepath.Clean(b) {
@@ -59,38 +58,36 @@ func apart(inputs []place, outputs ...place) error {
 		y, errY := os.Stat(b)
 		return errX == nil && errY == nil && os.SameFile(x, y)
 	}
-	var taken []place
-	for _, in := range inputs {
-		if in.path != "" {
-			taken = append(taken, in)
-		}
-	}
+	taken := slices.DeleteFunc(slices.Clone(inputs), func(in place) bool { return in.path == "" })
 	for _, out := range outputs {
 		if out.path == "" || out.path == "-" {
 			continue
 		}
-		files := []string{out.path}
-		if stem, ok := strings.CutSuffix(out.path, ".tsv"); ok {
-			dictionary := stem + ".json"
-			if _, err := os.Stat(dictionary); err == nil {
-				if _, err := os.Stat(out.path); err != nil {
-					return usageError{fmt.Sprintf("%s %s: its data dictionary would replace %s, which is not of that table; give another name", out.flag, out.path, dictionary)}
-				}
-			}
-			files = append(files, dictionary)
-		}
-		for _, f := range files {
-			for _, t := range taken {
-				if same(f, t.path) {
-					return usageError{fmt.Sprintf("%s %s: it would replace %s (%s); give another name", out.flag, out.path, t.path, t.flag)}
-				}
+		for _, t := range taken {
+			if same(out.path, t.path) {
+				return usageError{fmt.Sprintf("%s %s: it would replace %s (%s); give another name", out.flag, out.path, t.path, t.flag)}
 			}
 		}
-		for _, f := range files {
-			taken = append(taken, place{out.flag, f})
-		}
+		taken = append(taken, out)
 	}
 	return nil
+}
+
+// dictionaryOf returns the data dictionary that is written beside a table, which
+// must not take the place of a file that does not belong to that table; none if
+// no table is asked for.
+func dictionaryOf(table place) (place, error) {
+	stem, ok := strings.CutSuffix(table.path, ".tsv")
+	if !ok {
+		return place{}, nil
+	}
+	d := place{table.flag, stem + ".json"}
+	if _, err := os.Stat(d.path); err == nil {
+		if _, err := os.Stat(table.path); err != nil {
+			return d, usageError{fmt.Sprintf("%s %s: its data dictionary would replace %s, which is not of that table; give another name", table.flag, table.path, d.path)}
+		}
+	}
+	return d, nil
 }
 
 // table prints rows in aligned columns; the first row is the heading.

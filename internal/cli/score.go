@@ -144,12 +144,19 @@ func (c *scoreCmd) usage() error {
 		}
 	}
 	inputs := []place{{"the table", c.File}, {"--instrument", c.Instrument}}
-	dictionary := strings.TrimSuffix(c.File, filepath.Ext(c.File)) + ".json"
-	if _, err := os.Stat(dictionary); err == nil {
-		inputs = append(inputs, place{"its data dictionary", dictionary})
+	own := strings.TrimSuffix(c.File, filepath.Ext(c.File)) + ".json"
+	if _, err := os.Stat(own); err == nil {
+		inputs = append(inputs, place{"its data dictionary", own})
 	}
-	return apart(inputs,
-		place{"--out", c.Out}, place{"--change-out", c.ChangeOut}, place{"--json", c.JSON})
+	outputs := []place{{"--out", c.Out}, {"--change-out", c.ChangeOut}}
+	for _, table := range outputs {
+		d, err := dictionaryOf(table)
+		if err != nil {
+			return err
+		}
+		outputs = append(outputs, d)
+	}
+	return apart(inputs, append(outputs, place{"--json", c.JSON})...)
 }
 
 // own reads the instrument of --instrument; nil without it.
