@@ -24,6 +24,8 @@ type Group struct {
 	Space    string        // name of the template: "MNI152NLin2009cAsym"
 	Maps     []EffectMap
 
+	Receptors *Receptors // nil: none were looked at
+
 	Pages    []Link    // the participants' pages
 	Files    []Link    // tables with every number: effects.tsv, results.json
 	Problems diag.List // faults and warnings beside those of the results
