@@ -24,14 +24,7 @@ func Associate(p *Plan, tr *Trial, values []Value, ratings []Rating, workers int
 	}
 	a := &analysis{plan: p, tr: tr}
 	a.gather(values)
-	if name := a.find(p.Regions.Global); name != "" {
-		a.global = slices.Clone(a.values[name])
-		for i, g := range a.global {
-			if g <= 0 {
-				a.global[i] = math.NaN()
-			}
-		}
-	}
+	a.findGlobal()
 	a.l = nil
 	book := newRatingBook(ratings, &a.l)
 	out := &Associations{Method: p.Associations.Method, Permutations: int(p.Associations.Permutations), Bootstrap: int(p.Associations.Bootstrap), Multiplicity: p.Associations.Multiplicity, Level: p.Model.Level}

@@ -21,6 +21,7 @@ type Plan struct {
 	Quality        QualityPlan
 	Associations   AssociationsPlan
 	Association    []AssociationPlan
+	Receptors      ReceptorPlan
 
 	File string // name for problems and the report; "" if there is no file
 	Text []byte // the file as read; nil if there is none
@@ -134,6 +135,23 @@ const (
 	AdjustScore    = "score"    // the same score at the visit change_from
 	AdjustPeriod   = "period"   // whether the session was the first or second
 )
+
+// A ReceptorPlan says how effect maps are compared with the densities of
+// receptors.
+type ReceptorPlan struct {
+	Asked      bool     // the plan has the table
+	Panel      []string // targets; see [DefaultPanel]
+	Measure    Measure  // of the effect maps: Absolute or Relative
+	Adjust     []string // taken out of both maps: [AdjustBaseline], CBF of each region in the first phase
+	Method     string   // "spearman" or "pearson"
+	Null       string   // how surrogates are made: one of nullmap.Methods
+	Surrogates uint64
+	Apart      float64 // [mm] regions nearer than this do not predict one another in the cross-validation
+}
+
+// DefaultPanel returns the targets of a plan that names none: those of the
+// trial that phasl was made for (doi:10.1176/appi.ajp.20250903).
+func DefaultPanel() []string { return []string{"MOR", "KOR", "NMDA", "mGluR5", "GABAA", "GABAAa5"} }
 
 // A MapPlan says what is done at every voxel.
 type MapPlan struct {

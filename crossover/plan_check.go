@@ -57,6 +57,7 @@ func (r *planReader) check(p *Plan) {
 	r.choice("associations.multiplicity", p.Associations.Multiplicity, familyWords)
 	r.checkExclusions(p)
 	r.checkAssociations(p)
+	r.checkReceptors(&p.Receptors)
 }
 
 // text checks that a text can be printed, and reports whether it can.

@@ -65,6 +65,7 @@ func DefaultPlan() *Plan {
 		Multiplicity:   MultiplicityPlan{Method: "holm", Others: "fdr"},
 		Maps:           MapPlan{Voxelwise: true, FWHM: 8},
 		Quality:        QualityPlan{MaxFDMean: nan, MinQEI: nan, MinGMCBF: nan, MaxGMCBF: nan},
+		Receptors:      ReceptorPlan{Panel: DefaultPanel(), Measure: Absolute, Method: "spearman", Null: "gp", Surrogates: 5000, Apart: 40},
 		Associations:   AssociationsPlan{Method: "pearson", Permutations: 10000, Bootstrap: 10000, Multiplicity: "holm"},
 	}
 }
@@ -157,7 +158,20 @@ var planTables = []planTable{
 		{"bootstrap", func(p *Plan) any { return &p.Associations.Bootstrap }, "draws of the bootstrap intervals; 0: none"},
 		{"multiplicity", func(p *Plan) any { return &p.Associations.Multiplicity }, "correction over the plan's associations: holm, fdr, max (by the largest correlation under permutation) or none"},
 	}},
+	{receptorTable, "Likeness of effect maps to receptor densities; the maps are given with --panel.", []planKey[Plan]{
+		{"panel", func(p *Plan) any { return &p.Receptors.Panel }, "targets, as the panel's table names them"},
+		{"measure", func(p *Plan) any { return (*string)(&p.Receptors.Measure) }, "of the effect maps: absolute or relative CBF"},
+		{"adjust", func(p *Plan) any { return &p.Receptors.Adjust }, "what is taken out of both maps: baseline, CBF of each region in the first phase"},
+		{"method", func(p *Plan) any { return &p.Receptors.Method }, "correlation: spearman or pearson"},
+		{"null", func(p *Plan) any { return &p.Receptors.Null }, "surrogates of the effect maps: gp, variogram, brainsmash, moran, moran-pair or spin"},
+		{"surrogates", func(p *Plan) any { return &p.Receptors.Surrogates }, "number of surrogates"},
+		{"apart", func(p *Plan) any { return &p.Receptors.Apart }, "distance from a region to those that predict it, in the cross-validation of all receptors together [mm]"},
+	}},
 }
+
+// receptorTable is the one table whose presence asks for something: the panel
+// has to be given beside the plan.
+const receptorTable = "receptors"
 
 var associationKeys = []planKey[AssociationPlan]{
 	{"name", func(a *AssociationPlan) any { return &a.Name }, "what it is called in tables; empty: made of its parts"},

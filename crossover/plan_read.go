@@ -42,6 +42,7 @@ type skeleton struct {
 	Maps         struct{}   `toml:"maps"`
 	Quality      struct{}   `toml:"quality"`
 	Associations struct{}   `toml:"associations"`
+	Receptors    struct{}   `toml:"receptors"`
 	Association  []struct{} `toml:"association"`
 	Contrast     []struct{} `toml:"contrast"`
 	Exclude      []struct{} `toml:"exclude"`
@@ -61,6 +62,9 @@ func (r *planReader) read(p *Plan, root map[string]any) {
 		case map[string]any:
 			r.strangers(t.name, v, names(t.keys))
 			readKeys(r, t.name, v, p, t.keys)
+			if t.name == receptorTable {
+				p.Receptors.Asked = true
+			}
 		default:
 			r.Fault(t.name, "write ["+t.name+"] on a line of its own, its keys below", "%s where a table belongs", kindOf(v))
 		}

@@ -119,6 +119,14 @@ method = "spearman"
 permutations = 500
 bootstrap = 0
 multiplicity = "fdr"
+[receptors]
+panel = ["MOR", "KOR"]
+measure = "relative"
+adjust = ["baseline"]
+method = "pearson"
+null = "moran"
+surrogates = 999
+apart = 25
 [[association]]
 region = "r1"
 instrument = "psi"
@@ -157,7 +165,9 @@ side = "positive"
 		Association: []crossover.AssociationPlan{
 			{Region: "r1", Measure: "absolute", Instrument: "psi", Score: "total", Compare: true, Side: "two-sided"},
 			{Name: "n", Region: "r1", Measure: "relative", Phase: "y", Adjust: []string{"baseline", "age"}, Instrument: "madrs", Score: "total",
-				Visit: "day1", Change: "percent", ChangeFrom: "day0", Improve: true, Within: "a", Side: "positive"}}}
+				Visit: "day1", Change: "percent", ChangeFrom: "day0", Improve: true, Within: "a", Side: "positive"}},
+		Receptors: crossover.ReceptorPlan{Asked: true, Panel: []string{"MOR", "KOR"}, Measure: crossover.Relative, Adjust: []string{"baseline"},
+			Method: "pearson", Null: "moran", Surrogates: 999, Apart: 25}}
 	if !same(p, want) {
 		t.Errorf("got  %+v\nwant %+v", p, want)
 	}
@@ -205,7 +215,7 @@ func TestTemplateIsThePlanOfTheDataset(t *testing.T) {
 	if l.Err() != nil {
 		t.Fatal(l)
 	}
-	text := crossover.PlanTemplate(tr, []string{"insula", "pgACC", "sgACC"}, nil)
+	text := crossover.PlanTemplate(tr, []string{"insula", "pgACC", "sgACC"}, nil, nil)
 	got, pl := crossover.ParsePlan("plan.toml", text)
 	if len(pl) > 0 {
 		t.Fatalf("%v\n%s", pl, text)
@@ -217,7 +227,11 @@ func TestTemplateIsThePlanOfTheDataset(t *testing.T) {
 	if !same(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	for _, text := range [][]byte{crossover.PlanTemplate(nil, nil, nil), crossover.PlanTemplate(&crossover.Trial{}, nil, nil)} {
+	got, pl = crossover.ParsePlan("plan.toml", crossover.PlanTemplate(tr, nil, nil, []string{"MOR", "D2"}))
+	if len(pl) > 0 || !got.Receptors.Asked || !slices.Equal(got.Receptors.Panel, []string{"MOR", "D2"}) {
+		t.Errorf("%v, receptors %+v", pl, got.Receptors)
+	}
+	for _, text := range [][]byte{crossover.PlanTemplate(nil, nil, nil, nil), crossover.PlanTemplate(&crossover.Trial{}, nil, nil, nil)} {
 		got, l := crossover.ParsePlan("plan.toml", text)
 		if len(l) > 0 || !same(got, crossover.DefaultPlan()) {
 			t.Errorf("the template of nothing is not the default plan: %v\n%s", l, text)
@@ -234,7 +248,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	}
 	table := ""
 	keys := 0
-	for _, line := range strings.Split(string(crossover.PlanTemplate(nil, nil, nil)), "\n") {
+	for _, line := range strings.Split(string(crossover.PlanTemplate(nil, nil, nil, crossover.DefaultPanel())), "\n") {
 		if name, ok := strings.CutPrefix(line, "["); ok {
 			table = strings.TrimSuffix(name, "]")
 		}
@@ -285,6 +299,10 @@ func TestPlanRoundTrip(t *testing.T) {
 		p.Quality.MaxFDMean = rapid.Float64Range(1e-9, 1e9).Draw(rt, "fd")
 		p.Exclude = []crossover.Exclusion{{Subject: "1", Reason: word.Draw(rt, "reason")}}
 		p.Contrasts = []crossover.ContrastPlan{{Name: "c", Weights: "0.5*phaseinfusion"}}
+		if p.Receptors.Asked = rapid.Bool().Draw(rt, "receptors"); p.Receptors.Asked {
+			p.Receptors.Panel = []string{word.Draw(rt, "target")}
+			p.Receptors.Apart = rapid.Float64Range(1e-9, 299).Draw(rt, "apart")
+		}
 		written := crossover.WritePlanForTest(p)
 		got, l := crossover.ParsePlan("p", written)
 		if len(l) > 0 || !same(got, p) {
@@ -300,7 +318,7 @@ func TestSHA256(t *testing.T) {
 		t.Errorf("SHA256 %s, want %s", got, want)
 	}
 	d := crossover.DefaultPlan()
-	q, _ := crossover.ParsePlan("p", crossover.PlanTemplate(nil, nil, nil))
+	q, _ := crossover.ParsePlan("p", crossover.PlanTemplate(nil, nil, nil, nil))
 	if d.SHA256() != q.SHA256() {
 		t.Error("the default plan and its template differ in SHA-256")
 	}
@@ -312,7 +330,7 @@ func TestSHA256(t *testing.T) {
 
 func FuzzParsePlan(f *testing.F) {
 	f.Add([]byte(crossovertest.Plan))
-	f.Add(crossover.PlanTemplate(nil, nil, nil))
+	f.Add(crossover.PlanTemplate(nil, nil, nil, nil))
 	for _, c := range crossovertest.Broken() {
 		if len(c.Plan) < 10000 {
 			f.Add([]byte(c.Plan))

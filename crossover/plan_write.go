@@ -13,9 +13,14 @@ import (
 // with a line that says what it does. Reading it gives the plan of the
 // dataset: the treatments, reference and phases of the trial, the primary
 // regions among regions, those of [PublishedAssociations] that regions, phases
-// and scores allow, and else the defaults. tr, regions and scores may be nil.
-func PlanTemplate(tr *Trial, regions []string, scores []Rating) []byte {
-	return writePlan(datasetPlan(tr, regions, scores), datasetNotes(tr, regions))
+// and scores allow, the receptors in targets, and else the defaults. All may be
+// nil.
+func PlanTemplate(tr *Trial, regions []string, scores []Rating, targets []string) []byte {
+	p := datasetPlan(tr, regions, scores)
+	if len(targets) > 0 {
+		p.Receptors.Asked, p.Receptors.Panel = true, targets
+	}
+	return writePlan(p, datasetNotes(tr, regions))
 }
 
 // datasetPlan is the plan that [PlanTemplate] writes.
@@ -67,14 +72,22 @@ func writePlan(p *Plan, notes map[string]string) []byte {
 	var b strings.Builder
 	b.WriteString("# Statistical analysis plan of phasl. Every key may be left out; it then has\n# its default. docs/formats/plan.md gives the reasons of the defaults.\n")
 	for _, t := range planTables {
+		if t.name == receptorTable && !p.Receptors.Asked {
+			continue
+		}
 		b.WriteString("\n")
 		if t.name != "" {
 			fmt.Fprintf(&b, "# %s\n[%s]\n", t.help, t.name)
 		}
 		writeKeys(&b, t.name, t.keys, p, notes)
 	}
+	if !p.Receptors.Asked {
+		b.WriteString("\n# Likeness of effect maps to receptor densities, if the maps are given with --panel:\n")
+		t := planTables[len(planTables)-1]
+		writeExample(&b, "["+t.name+"]", t.keys, p)
+	}
 	b.WriteString("\n# Contrasts beside the standard ones, one [[contrast]] for each:\n")
-	writeExample(&b, contrastArray, contrastKeys, &ContrastPlan{Name: "name", Weights: "0.5*coefficient1 + 0.5*coefficient2", Primary: false})
+	writeExample(&b, "[["+contrastArray+"]]", contrastKeys, &ContrastPlan{Name: "name", Weights: "0.5*coefficient1 + 0.5*coefficient2", Primary: false})
 	for i := range p.Contrasts {
 		fmt.Fprintf(&b, "\n[[%s]]\n", contrastArray)
 		writeKeys(&b, contrastArray, contrastKeys, &p.Contrasts[i], nil)
@@ -82,13 +95,13 @@ func writePlan(p *Plan, notes map[string]string) []byte {
 	b.WriteString("\n# Associations of perfusion with symptoms, one [[association]] for each:\n")
 	example := defaultAssociation()
 	example.Region, example.Instrument = "sgACC", "madrs"
-	writeExample(&b, associationArray, associationKeys, &example)
+	writeExample(&b, "[["+associationArray+"]]", associationKeys, &example)
 	for i := range p.Association {
 		fmt.Fprintf(&b, "\n[[%s]]\n", associationArray)
 		writeKeys(&b, associationArray, associationKeys, &p.Association[i], nil)
 	}
 	b.WriteString("\n# Scans left out, one [[exclude]] for each reason:\n")
-	writeExample(&b, excludeArray, excludeKeys, &Exclusion{Subject: "01", Session: "1", Reason: "why"})
+	writeExample(&b, "[["+excludeArray+"]]", excludeKeys, &Exclusion{Subject: "01", Session: "1", Reason: "why"})
 	for i := range p.Exclude {
 		fmt.Fprintf(&b, "\n[[%s]]\n", excludeArray)
 		writeKeys(&b, excludeArray, excludeKeys, &p.Exclude[i], nil)
@@ -108,8 +121,8 @@ func writeKeys[T any](b *strings.Builder, table string, keys []planKey[T], from 
 }
 
 // writeExample writes a table as comments.
-func writeExample[T any](b *strings.Builder, array string, keys []planKey[T], example *T) {
-	fmt.Fprintf(b, "#   [[%s]]\n", array)
+func writeExample[T any](b *strings.Builder, header string, keys []planKey[T], example *T) {
+	fmt.Fprintf(b, "#   %s\n", header)
 	for _, k := range keys {
 		fmt.Fprintf(b, "#   %s = %s   # %s\n", k.name, tomlValue(k.at(example)), k.help)
 	}

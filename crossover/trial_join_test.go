@@ -545,7 +545,7 @@ func TestTablesOfAnything(t *testing.T) {
 		tr.Flow()
 		tr.Design()
 		plan.Words(tr)
-		text := crossover.PlanTemplate(tr, []string{"a\nb", "\xff"}, nil)
+		text := crossover.PlanTemplate(tr, []string{"a\nb", "\xff"}, nil, nil)
 		if _, l := crossover.ParsePlan("t", text); slices.ContainsFunc(l, func(p *diag.Problem) bool { return p.Field == "" }) {
 			rt.Fatalf("the template is not TOML: %v\n%s", l, text)
 		}

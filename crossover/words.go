@@ -22,6 +22,7 @@ func (p *Plan) Words(tr *Trial) []string {
 	out = append(out, w.evidence()...)
 	out = append(out, w.multiplicity())
 	out = append(out, w.associations()...)
+	out = append(out, w.receptors())
 	out = append(out, w.omissions())
 	out = append(out, w.maps())
 	if tr != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -38,7 +39,7 @@ func (c Case) Write(dir, planPath string) error {
 
 // Broken returns the broken trials, no two broken alike.
 func Broken() []Case {
-	out := append(planTextCases(), planValueCases()...)
+	out := slices.Concat(planTextCases(), planValueCases(), planReceptorCases())
 	out = append(out, participantCases()...)
 	out = append(out, sessionCases()...)
 	out = append(out, scanCases()...)
@@ -83,7 +84,24 @@ func planTextCases() []Case {
 		badPlan("key with capitals", changed("challenge =", "Challenge ="), "trial.Challenge", "no key", "challenge"),
 		badPlan("unknown key in a contrast", with("[[contrast]]\nname = \"c\"\nweights = \"phaseinfusion\"\nweigths = \"x\""), "contrast[0].weigths", "no key", "weights"),
 		badPlan("contrast as one table", with("[contrast]\nname = \"c\""), "contrast", "a list of tables", "[[contrast]]"),
+		badPlan("receptors as a list of tables", with("[[receptors]]\npanel = [\"MOR\"]"), "receptors", "where a table belongs", "[receptors]"),
 		badPlan("table as a value", "trial = \"crossover\"\n", "trial", "where a table belongs", "[trial]"),
+	}
+}
+
+func planReceptorCases() []Case {
+	receptors := func(line string) string { return with("[receptors]\n" + line) }
+	return []Case{
+		badPlan("receptor key unknown", receptors("panle = []"), "receptors.panle", "no key", "panel"),
+		badPlan("receptor panel empty", receptors("panel = []"), "receptors.panel", "empty", "remove the table"),
+		badPlan("receptor panel as text", receptors(`panel = "MOR"`), "receptors.panel", "not a list", `["MOR"]`),
+		badPlan("receptor target twice", receptors(`panel = ["MOR", "mor"]`), "receptors.panel", "case", ""),
+		badPlan("receptor measure a model", receptors(`measure = "global-adjusted"`), "receptors.measure", "a model", "relative"),
+		badPlan("receptor covariate unknown", receptors(`adjust = ["basline"]`), "receptors.adjust", "basline", "baseline"),
+		badPlan("receptor method unknown", receptors(`method = "kendall"`), "receptors.method", "kendall", "spearman"),
+		badPlan("receptor null unknown", receptors(`null = "brainsmahs"`), "receptors.null", "brainsmahs", "brainsmash"),
+		badPlan("receptor surrogates few", receptors("surrogates = 10"), "receptors.surrogates", "too few", "5000"),
+		badPlan("receptor distance negative", receptors("apart = -1"), "receptors.apart", "-1 mm", "40"),
 	}
 }
 
