@@ -9,6 +9,22 @@ import (
 	"phasl/receptor"
 )
 
+func TestSameTarget(t *testing.T) {
+	same := []string{"GABAA-alpha5", "GABAAα5", "gabaa a5", "GABAAa5"}
+	for _, a := range same {
+		for _, b := range same {
+			if !receptor.SameTarget(a, b) {
+				t.Errorf("%q and %q are one target", a, b)
+			}
+		}
+		for _, b := range []string{"GABAA", "GABAAa1", "mGluR5", ""} {
+			if receptor.SameTarget(a, b) {
+				t.Errorf("%q and %q are not one target", a, b)
+			}
+		}
+	}
+}
+
 func TestReadSources(t *testing.T) {
 	head := []string{"file", "target", "tracer", "n", "paper", "licence", "space", "exclude"}
 	s, l := receptor.ReadSources(atlas.Table{File: "r.tsv", Header: head, Rows: [][]string{

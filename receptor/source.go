@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"phasl/atlas"
 	"phasl/diag"
@@ -102,6 +103,23 @@ func ReadSources(t atlas.Table) ([]Source, diag.List) {
 		out = append(out, s)
 	}
 	return out, l
+}
+
+// SameTarget tells whether two names mean one target: case, blanks, hyphens and
+// the way Greek letters are written make no difference ("GABAA-alpha5",
+// "GABAAα5", "GABAAa5").
+func SameTarget(a, b string) bool { return foldTarget(a) == foldTarget(b) }
+
+var greek = strings.NewReplacer("alpha", "a", "beta", "b", "gamma", "g", "delta", "d", "kappa", "k", "mu", "m",
+	"α", "a", "β", "b", "γ", "g", "δ", "d", "κ", "k", "μ", "m", "µ", "m")
+
+func foldTarget(s string) string {
+	return greek.Replace(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, s))
 }
 
 // baseName is the last element of a path of any system.

@@ -20,6 +20,7 @@ import (
 type groupFlags struct {
 	Plan        string   `type:"existingfile" placeholder:"FILE" group:"Group level" help:"Statistical analysis plan (TOML); without it the default plan is followed. See 'phasl plan'."`
 	Instrument  []string `type:"existingfile" placeholder:"FILE" sep:"none" group:"Group level" help:"Questionnaire of your own (docs/formats/instrument.md), for tables in phenotype/ (repeatable)."`
+	Panel       []string `placeholder:"DIR" sep:"none" group:"Group level" help:"Folder of receptor density maps (NIfTI, in the atlas's space) with their table receptors.tsv, or single maps (repeatable): aligns effect maps with them, as [receptors] in the plan says. Needs --atlas. See 'phasl assets' for public maps."`
 	Derivatives string   `type:"existingdir" placeholder:"DIR" group:"Group level" help:"Folder of participant-level results, phasl's or another program's (default OUT_DIR)."`
 }
 
@@ -30,6 +31,10 @@ func (c *runCmd) checkLevel() error {
 		return errors.New("--instrument is for the group level: use group or all")
 	case c.Level == "participant" && c.Plan != "":
 		return errors.New("--plan is for the group level: use group or all")
+	case c.Level == "participant" && len(c.Panel) > 0:
+		return errors.New("--panel is for the group level: use group or all")
+	case len(c.Panel) > 0 && c.Atlas == "":
+		return errors.New("--panel needs --atlas FILE, the label image that regions are measured in")
 	case c.Level != "group" && c.Derivatives != "":
 		return errors.New("--derivatives is for the group level alone: use group")
 	case c.Level != "participant" && len(c.SessionLabel) > 0:
@@ -43,10 +48,47 @@ func (c *runCmd) group(ctx context.Context, s streams) (*pipeline.GroupResult, e
 	prog := newProgress(s.err)
 	defer prog.end()
 	return pipeline.RunGroup(ctx, pipeline.GroupConfig{
-		BIDSDir: c.BIDSDir, OutDir: c.OutDir, Derivatives: c.Derivatives, Plan: c.Plan, Instruments: c.Instrument,
+		BIDSDir: c.BIDSDir, OutDir: c.OutDir, Derivatives: c.Derivatives, Plan: c.Plan, Instruments: c.Instrument, Panel: c.Panel,
 		Participants: trimAll(c.ParticipantLabel, "sub-"), Standard: c.standard(), Workers: c.Workers, Version: Version(),
 		Progress: prog.show, Warn: func(l diag.List) { prog.end(); printProblems(s.err, l) },
 	})
+}
+
+// summariseReceptors prints how effect maps go with receptor densities.
+func summariseReceptors(w io.Writer, r *pipeline.ReceptorsRecord) {
+	if r == nil {
+		return
+	}
+	fmt.Fprintf(w, "\nEffect maps and receptors: %s correlation over %d regions of %s CBF, %d %s\n", r.Method, r.NParcels, r.Measure, r.Surrogates, nullWords[r.Null])
+	for _, e := range r.Effects {
+		fmt.Fprintf(w, "\n%s\n", e.Label)
+		if len(e.Results) == 0 {
+			fmt.Fprintf(w, "  %s\n", e.Note)
+			continue
+		}
+		rows := [][]string{{"  receptor", "r", "95 % of chance", "p (places)", "FWE", "mean r of people", "p (people)", "p (both)", "FWE"}}
+		name := mapNames(e.Results)
+		for j, a := range e.Results {
+			row := []string{"  " + name(a.Target, a.File), coefficient(a.R), band(a), pValue(a.P), pValue(a.PFWE), "", "", "", ""}
+			if a.Reason != "" {
+				row = []string{"  " + name(a.Target, a.File), a.Reason}
+			} else if e.People != nil {
+				p := e.People.Results[j]
+				copy(row[5:], []string{coefficient(p.Mean) + " (" + coefficient(p.Low) + " to " + coefficient(p.High) + ")", pValue(p.PFlip), pValue(p.PJoint), pValue(p.PJointFWE)})
+			}
+			rows = append(rows, row)
+		}
+		table(w, rows)
+		if e.People != nil {
+			fmt.Fprintf(w, "  %d people; p (both) speaks for new people and other places, FWE corrects for the panel\n", e.People.N)
+		}
+		if e.PeopleNote != "" {
+			fmt.Fprintf(w, "  %s\n", e.PeopleNote)
+		}
+		for _, t := range e.Cautions {
+			fmt.Fprintf(w, "  caution: %s\n", t)
+		}
+	}
 }
 
 // summariseGroup prints the primary regions' effects and evidence.
@@ -120,6 +162,7 @@ func summariseGroup(w io.Writer, res *pipeline.GroupResult) {
 			fmt.Fprintf(w, "  %s\n", a.List[i].Sentence)
 		}
 	}
+	summariseReceptors(w, res.Receptors)
 	for _, d := range res.Deviations {
 		fmt.Fprintf(w, "\nNote: %s", d)
 	}

@@ -42,11 +42,12 @@ type resultFlags struct {
 	Labels      string   `type:"existingfile" placeholder:"FILE" help:"Label table of the atlas (_dseg.tsv); found beside it if named so."`
 	Space       string   `placeholder:"NAME" help:"Space of the CBF maps to read, if there are several."`
 	Region      []string `placeholder:"NAME=A+B" sep:"none" help:"Join atlas labels to a region (repeatable)."`
+	Panel       []string `placeholder:"DIR" sep:"none" help:"Folder of receptor density maps with their table receptors.tsv, or single maps (repeatable)."`
 	Instrument  []string `type:"existingfile" placeholder:"FILE" sep:"none" help:"Questionnaire of your own (docs/formats/instrument.md), for tables in phenotype/ (repeatable)."`
 }
 
 func (f resultFlags) results() pipeline.PlanResults {
-	return pipeline.PlanResults{Derivatives: f.Derivatives, Instruments: f.Instrument, Standard: pipeline.Standard{Atlas: f.Atlas, Labels: f.Labels, Space: f.Space, Regions: f.Region, MinCoverage: 0.5}}
+	return pipeline.PlanResults{Derivatives: f.Derivatives, Instruments: f.Instrument, Panel: f.Panel, Standard: pipeline.Standard{Atlas: f.Atlas, Labels: f.Labels, Space: f.Space, Regions: f.Region, MinCoverage: 0.5}}
 }
 
 // String repeats the flags, for the command that comes next.
@@ -59,6 +60,9 @@ func (f resultFlags) String() string {
 	}
 	for _, i := range f.Instrument {
 		out += " --instrument " + i
+	}
+	for _, p := range f.Panel {
+		out += " --panel " + p
 	}
 	for _, r := range f.Region {
 		out += " --region '" + r + "'"

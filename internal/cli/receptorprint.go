@@ -28,20 +28,11 @@ func (c *receptorsCmd) summarise(w io.Writer, r receptorsJSON) {
 	if len(r.Covariates) > 0 {
 		fmt.Fprintf(w, "adjusted for %s\n", fewNames(r.Covariates))
 	}
-	times := map[string]int{}
-	for _, a := range r.Results {
-		times[a.Target]++
-	}
-	name := func(target, file string) string {
-		if times[target] > 1 {
-			return target + " (" + file + ")"
-		}
-		return target
-	}
+	name := mapNames(r.Results)
 	rows := [][]string{{"receptor", "n", "r", "p", "p (FWE)", "95 % of chance", "p (modified t)", "most influential parcel"}}
 	for _, a := range r.Results {
 		influence := ""
-		if f, ok := a.mostInfluential(); ok {
+		if f, ok := a.MostInfluential(); ok {
 			influence = fmt.Sprintf("%s (%s without it)", f.Parcel, coefficient(f.Without))
 		}
 		if a.Reason != "" {
@@ -71,7 +62,7 @@ func (c *receptorsCmd) summarise(w io.Writer, r receptorsJSON) {
 	}
 	for _, x := range []struct {
 		title string
-		rows  []alignmentDifferenceJSON
+		rows  []pipeline.ComparisonRecord
 	}{{"difference between maps", r.Maps}, {"difference between receptors", r.Receptors}} {
 		if len(x.rows) == 0 {
 			continue
@@ -101,7 +92,22 @@ func (c *receptorsCmd) summarise(w io.Writer, r receptorsJSON) {
 	fmt.Fprintf(w, "\n%.1f s\n", r.Seconds)
 }
 
-func band(a receptorJSON) string {
+// mapNames returns how a map of a panel is called: by its target, with the file
+// where the panel has several of one target.
+func mapNames(panel []pipeline.AlignmentRecord) func(target, file string) string {
+	times := map[string]int{}
+	for _, a := range panel {
+		times[a.Target]++
+	}
+	return func(target, file string) string {
+		if times[target] > 1 {
+			return target + " (" + file + ")"
+		}
+		return target
+	}
+}
+
+func band(a pipeline.AlignmentRecord) string {
 	if a.NullLow-a.NullLow != 0 {
 		return ""
 	}

@@ -200,7 +200,7 @@ func (c *receptorsCmd) read() (*receptorInput, diag.List) {
 	files, fl := pipeline.FindPanel(c.panelPaths())
 	l.Add(fl...)
 	if fl.Err() == nil {
-		l.Add(files.Keep(c.Target)...)
+		l.Add(files.Keep(c.Target, "--target", "")...)
 	}
 	p, pl := pipeline.ReadParcels(c.Atlas, c.Labels, c.Grey, o)
 	l.Add(pl...)

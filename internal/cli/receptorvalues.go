@@ -81,7 +81,7 @@ func (c *receptorsCmd) readValues() (*receptorInput, diag.List) {
 	}
 	files.Maps = picked
 	if fl.Err() == nil {
-		l.Add(files.Keep(c.Target)...)
+		l.Add(files.Keep(c.Target, "--target", "")...)
 	}
 	var cols []receptor.Column
 	for _, n := range files.Maps {

@@ -21,8 +21,9 @@ type GroupConfig struct {
 	Derivatives     string   // folder of the participant-level results; "": OutDir
 	Plan            string   // file of the analysis plan; "": the default plan
 	Instruments     []string // files of instruments beside those that come with phasl
+	Panel           []string // density maps of receptors, or a folder of them; none: no receptors
 	Participants    []string // labels without "sub-"; none: all
-	Standard                 // Template for pictures; Atlas, Labels, Regions and MinCoverage for maps of another program
+	Standard                 // Template for pictures; Atlas and Labels for Panel, and with Regions and MinCoverage for maps of another program
 	Workers         int      // 0: one per CPU; never changes the result
 	Version         string   // of the program
 	Progress        func(Event)
@@ -43,6 +44,7 @@ type GroupRecord struct {
 	Inputs   []GroupInput `json:"inputs"`
 	Files    []string     `json:"files"` // written, relative to the output folder, sorted
 	*crossover.Results
+	Receptors *ReceptorsRecord `json:"receptors"` // null: no density maps were given
 }
 
 // Software is the program that computed a result.
@@ -61,7 +63,7 @@ type GroupSource struct {
 
 // A GroupInput is a file that numbers came from.
 type GroupInput struct {
-	Of     string `json:"of"`   // "plan", "dataset", "results", "atlas", "instrument" or "template"
+	Of     string `json:"of"`   // "plan", "dataset", "results", "atlas", "panel", "instrument" or "template"
 	File   string `json:"file"` // relative to the dataset or the results; else its name alone
 	SHA256 string `json:"sha256"`
 }
@@ -72,6 +74,7 @@ const (
 	stepRegions
 	stepModels
 	stepMaps
+	stepReceptors
 	stepReport
 	groupSteps
 )
@@ -87,9 +90,12 @@ type group struct {
 	src    *source
 	trial  *crossover.Trial
 	res    *crossover.Results
-	maps   *groupMaps  // nil: none were made
-	scored []phenotype // questionnaires
-	l      diag.List
+	maps   *groupMaps        // nil: none were made
+	scored []phenotype       // questionnaires
+	values []crossover.Value // regional CBF of every scan
+
+	receptors *groupReceptors // nil: no density maps were given
+	l         diag.List
 
 	derived map[scanKey]*derived
 	started time.Time // what killed writers left before is swept away
@@ -107,7 +113,7 @@ type group struct {
 // analysis was stopped.
 func RunGroup(ctx context.Context, c GroupConfig) (*GroupResult, error) {
 	g := &group{c: &c, ctx: ctx, started: time.Now()}
-	for _, step := range []func() error{g.read, g.design, g.measure, g.analyse, g.fitMaps} {
+	for _, step := range []func() error{g.read, g.design, g.readPanel, g.measure, g.analyse, g.fitMaps, g.align} {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -345,6 +351,7 @@ func (g *group) analyse() error {
 			}
 		}
 	}
+	g.values = values
 	res, l := crossover.Analyse(g.plan, g.trial, values, g.c.Workers)
 	g.fault(l...)
 	if g.l.Err() != nil {
@@ -420,7 +427,12 @@ func (g *group) inputs() ([]GroupInput, error) {
 		}
 	}
 	var beside [][2]string
-	if !g.src.phasl {
+	if g.receptors != nil {
+		for _, f := range g.receptors.files {
+			beside = append(beside, [2]string{"panel", f})
+		}
+	}
+	if !g.src.phasl || g.receptors != nil {
 		beside = append(beside, [2]string{"atlas", g.c.Atlas}, [2]string{"atlas", g.c.Labels})
 	}
 	beside = append(beside, [2]string{"template", g.c.Template})

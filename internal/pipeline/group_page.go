@@ -39,6 +39,12 @@ func (g *group) page() (*report.Group, error) {
 	if g.plan.Text != nil {
 		v.Files = append(v.Files, report.Link{Name: "plan", Href: groupPlanCopy})
 	}
+	if g.receptors != nil && g.receptors.view != nil {
+		v.Receptors = g.receptors.view
+		for _, f := range g.receptorTables() {
+			v.Files = append(v.Files, report.Link{Name: strings.ReplaceAll(f.name, "_", " "), Href: f.name + ".tsv"})
+		}
+	}
 	if g.maps == nil {
 		return v, nil
 	}

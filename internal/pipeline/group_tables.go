@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,7 @@ func col(name, description string) bids.Column {
 // tables returns every table of the analysis.
 func (g *group) tables() []groupTable {
 	out := []groupTable{g.effectsTable(), g.meansTable(), g.anovaTable(), g.componentsTable(), g.attenuationTable(), g.dataTable(), g.designTable(), g.flowTable()}
-	return append(out, g.scoreTables()...)
+	return slices.Concat(out, g.scoreTables(), g.receptorTables())
 }
 
 func (g *group) effectsTable() groupTable {

@@ -157,6 +157,9 @@ func (g *group) write() (*GroupResult, error) {
 	}
 	results, page := s.path(groupResults), s.path(groupPage)
 	rec := GroupRecord{Software: Software{"phasl", g.c.Version}, Source: g.sourceRecord(), Inputs: inputs, Files: slices.Sorted(slices.Values(s.names)), Results: g.res}
+	if g.receptors != nil {
+		rec.Receptors = g.receptors.record
+	}
 	if err := bids.WriteJSON(results, rec); err != nil {
 		return nil, err
 	}

@@ -44,6 +44,7 @@ func readPlan(path string) (*crossover.Plan, diag.List) {
 type PlanResults struct {
 	Derivatives string   // their folder; "": the dataset alone
 	Instruments []string // files of instruments beside those that come with phasl
+	Panel       []string // density maps of receptors, or a folder of them
 	Standard             // Atlas, Labels, Space and Regions, for maps of another program
 }
 
@@ -53,6 +54,7 @@ type planData struct {
 	regions []string         // of the participant-level results, if there are any
 	scores  []crossover.Rating
 	scored  []string // sentences: what each table of phenotype/ was taken for
+	targets []string // of the panel
 }
 
 // planTrial opens the dataset and finds the place of every scan under the
@@ -104,6 +106,12 @@ func planTrial(p *crossover.Plan, bidsDir string, from PlanResults) (planData, d
 	l.Add(sl...)
 	l.Add(forPlan(checkVisits(tr, ds, tables), tables, p)...)
 	out.scores, out.scored = ratings(tables, p), said
+	if len(from.Panel) > 0 {
+		files, fl := FindPanel(from.Panel)
+		l.Add(fl...)
+		l.Add(files.forPlan(&p.Receptors, p.File)...)
+		out.targets = files.Targets()
+	}
 	l.Sort()
 	return out, l
 }
@@ -124,7 +132,7 @@ func DraftPlan(bidsDir string, from PlanResults) (*PlanDraft, error) {
 	if d.trial == nil {
 		return nil, l
 	}
-	return &PlanDraft{Text: crossover.PlanTemplate(d.trial, d.regions, d.scores), Trial: d.trial, Problems: l}, nil
+	return &PlanDraft{Text: crossover.PlanTemplate(d.trial, d.regions, d.scores, d.targets), Trial: d.trial, Problems: l}, nil
 }
 
 // WritePlan writes a plan to path, which must not exist unless force is set.
@@ -169,6 +177,9 @@ func CheckPlan(planFile, bidsDir string, from PlanResults) (*PlanCheck, error) {
 	}
 	if q := p.Quality; bidsDir != "" && !(math.IsNaN(q.MaxFDMean) && math.IsNaN(q.MinQEI) && math.IsNaN(q.MinGMCBF) && math.IsNaN(q.MaxGMCBF)) {
 		l.Warnf(planFile, "quality", "see in the group level's report which scans they leave out", "limits of quality are not applied in this check, so fewer scans may be analysed than it says")
+	}
+	if p.Receptors.Asked && len(from.Panel) == 0 && bidsDir != "" {
+		l.Warnf(planFile, "receptors.panel", "give the density maps with --panel DIR", "the targets were not looked for: no density maps are given")
 	}
 	out := &PlanCheck{Dataset: bidsDir, Problems: l}
 	var tr *crossover.Trial

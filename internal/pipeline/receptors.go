@@ -9,6 +9,7 @@ import (
 
 	"phasl/atlas"
 	"phasl/bids"
+	"phasl/crossover"
 	"phasl/diag"
 	"phasl/internal/par"
 	"phasl/nifti"
@@ -105,46 +106,96 @@ func rootCause(err error) string {
 	return err.Error()
 }
 
-// Keep leaves of the panel only the maps of some targets, or files; nil: all.
-// Targets that are not there are errors.
-func (p *PanelFiles) Keep(targets []string) diag.List {
+// Keep leaves of the panel only the maps of some targets, or files, in their
+// order; nil: all. Targets that are not there are errors, of file and field.
+func (p *PanelFiles) Keep(targets []string, file, field string) diag.List {
 	var l diag.List
 	if len(targets) == 0 {
 		return l
 	}
-	target := map[string]string{}
-	for _, s := range p.Sources {
-		target[s.File] = s.Target
-	}
-	stem := func(file string) string {
-		return strings.TrimSuffix(strings.TrimSuffix(filepath.Base(file), ".gz"), ".nii")
-	}
-	keep := map[string]bool{}
-	for _, t := range targets {
-		found := false
-		var names []string
-		for _, m := range p.Maps {
-			base := filepath.Base(m)
-			if strings.EqualFold(t, target[base]) || strings.EqualFold(t, base) || strings.EqualFold(t, stem(m)) {
-				keep[base], found = true, true
-			}
-			if name := target[base]; name != "" {
-				names = append(names, name)
-			} else {
-				names = append(names, stem(m))
-			}
+	for _, t := range p.choose(targets) {
+		names := p.Targets()
+		fix := "choose from " + strings.Join(names, ", ")
+		if near, ok := diag.Nearest(t, names); ok {
+			fix = "did you mean " + near + "?"
 		}
-		if !found {
-			fix := "choose from " + strings.Join(names, ", ")
-			if near, ok := diag.Nearest(t, names); ok {
-				fix = "did you mean " + near + "?"
-			}
-			l.Errorf("--target", t, fix, "the panel has no such target")
-		}
+		l.Errorf(file, field, fix, "the panel has no target %q", t)
 	}
-	p.Maps = slices.DeleteFunc(p.Maps, func(m string) bool { return !keep[filepath.Base(m)] })
-	p.Sources = slices.DeleteFunc(p.Sources, func(s receptor.Source) bool { return !keep[s.File] })
+	if l.Err() == nil {
+		p.keep(targets)
+	}
 	return l
+}
+
+// forPlan leaves the maps of the plan's targets. A plan that asks for receptors
+// has its targets there; where the defaults hold, those of them that are there
+// are taken, and all maps if none is.
+func (p *PanelFiles) forPlan(plan *crossover.ReceptorPlan, file string) diag.List {
+	if plan.Asked {
+		return p.Keep(plan.Panel, file, "receptors.panel")
+	}
+	missing := p.choose(plan.Panel)
+	if there := slices.DeleteFunc(slices.Clone(plan.Panel), func(t string) bool { return slices.Contains(missing, t) }); len(there) > 0 {
+		p.keep(there)
+	}
+	return nil
+}
+
+// Targets are the names of the panel's targets, each once, in the order of its
+// maps.
+func (p *PanelFiles) Targets() []string {
+	var out []string
+	for _, m := range p.Maps {
+		if t := p.target(m); !slices.Contains(out, t) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// target is what a map is of: as the table says, else its file's name.
+func (p *PanelFiles) target(m string) string {
+	for _, s := range p.Sources {
+		if s.File == filepath.Base(m) && s.Target != "" {
+			return s.Target
+		}
+	}
+	return mapStem(m)
+}
+
+func mapStem(file string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(filepath.Base(file), ".gz"), ".nii")
+}
+
+// named tells whether a target that somebody wrote means a map.
+func (p *PanelFiles) named(target, m string) bool {
+	return receptor.SameTarget(target, p.target(m)) || strings.EqualFold(target, filepath.Base(m)) || strings.EqualFold(target, mapStem(m))
+}
+
+// choose returns the targets that no map is of.
+func (p *PanelFiles) choose(targets []string) (missing []string) {
+	for _, t := range targets {
+		if !slices.ContainsFunc(p.Maps, func(m string) bool { return p.named(t, m) }) {
+			missing = append(missing, t)
+		}
+	}
+	return missing
+}
+
+// keep leaves the maps of targets, in their order.
+func (p *PanelFiles) keep(targets []string) {
+	var maps []string
+	for _, t := range targets {
+		for _, m := range p.Maps {
+			if p.named(t, m) && !slices.Contains(maps, m) {
+				maps = append(maps, m)
+			}
+		}
+	}
+	p.Maps = maps
+	p.Sources = slices.DeleteFunc(slices.Clone(p.Sources), func(s receptor.Source) bool {
+		return !slices.ContainsFunc(maps, func(m string) bool { return filepath.Base(m) == s.File })
+	})
 }
 
 // ReadParcels reads an atlas, its label table ("": one found beside it, or none)

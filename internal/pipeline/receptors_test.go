@@ -102,11 +102,11 @@ func TestFindPanel(t *testing.T) {
 		t.Errorf("one file: %+v, %v", f, l)
 	}
 	f, _ = pipeline.FindPanel([]string{filepath.Join(dir, "panel")})
-	if l := f.Keep([]string{"kor", "c"}); l.Err() != nil || len(f.Maps) != 2 || len(f.Sources) != 1 {
+	if l := f.Keep([]string{"kor", "c"}, "--target", ""); l.Err() != nil || len(f.Maps) != 2 || len(f.Sources) != 1 {
 		t.Errorf("two targets: %+v, %v", f, l)
 	}
 	f, _ = pipeline.FindPanel([]string{filepath.Join(dir, "panel")})
-	if l := f.Keep([]string{"MRO"}); l.Err() == nil || l[0].Fix != "did you mean MOR?" {
+	if l := f.Keep([]string{"MRO"}, "--target", ""); l.Err() == nil || l[0].Fix != "did you mean MOR?" {
 		t.Errorf("a misspelt target: %v", l)
 	}
 	empty := t.TempDir()

@@ -1,0 +1,466 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"phasl/bids"
+	"phasl/crossover"
+	"phasl/diag"
+	"phasl/nullmap"
+	"phasl/receptor"
+	"phasl/report"
+	"phasl/voxel"
+)
+
+// A ReceptorsRecord is how the effect maps go with receptor densities.
+type ReceptorsRecord struct {
+	Planned    bool                   `json:"planned"` // the plan asked for it
+	Atlas      string                 `json:"atlas"`   // file name
+	NParcels   int                    `json:"n_parcels"`
+	Measure    crossover.Measure      `json:"measure"` // of the effect maps
+	Units      string                 `json:"units"`
+	Adjust     []string               `json:"adjust"`
+	Method     string                 `json:"method"`
+	Null       string                 `json:"null"`
+	Surrogates int                    `json:"surrogates"`
+	Seed       uint64                 `json:"seed"`
+	Effects    []ReceptorEffectRecord `json:"effects"`
+	Shifts     []ReceptorShiftRecord  `json:"shifts"`
+}
+
+// A ReceptorEffectRecord is one effect map with every density. What could not
+// be computed is empty, and the note says why.
+type ReceptorEffectRecord struct {
+	Name       string               `json:"name"` // of the contrast
+	Label      string               `json:"label"`
+	NUsed      int                  `json:"n_used"` // parcels with an effect, and every covariate
+	Results    []AlignmentRecord    `json:"results"`
+	Fit        VariogramRecord      `json:"variogram"`
+	Parameters []ParameterRecord    `json:"parameters"`
+	Cautions   []string             `json:"cautions"`
+	People     *PeopleRecord        `json:"people"`
+	PeopleNote string               `json:"people_note,omitempty"`
+	Regression *RegressionRecord    `json:"regression"`
+	Pairs      []ComparisonRecord   `json:"receptor_comparison"`
+	Note       string               `json:"note,omitempty"`
+	Without    []crossover.FlowItem `json:"people_without"` // people analysed who have no such map
+}
+
+// A ReceptorShiftRecord compares the alignments of the effect under a treatment
+// with those under the reference.
+type ReceptorShiftRecord struct {
+	Treatment string             `json:"treatment"`
+	Reference string             `json:"reference"`
+	Label     string             `json:"label"`
+	Results   []ComparisonRecord `json:"results"`
+	Note      string             `json:"note,omitempty"`
+}
+
+// groupReceptors is what the group level knows of receptors.
+type groupReceptors struct {
+	files   []string // of the panel, its table too
+	parcels *receptor.Parcels
+	panel   []receptor.Density
+	places  receptor.Places
+	maps    *crossover.EffectMaps // nil: there are none
+	view    *report.Receptors
+	record  *ReceptorsRecord
+}
+
+// readPanel reads atlas and panel. All their faults are told, those of the
+// tables being known already.
+func (g *group) readPanel() error {
+	plan := &g.plan.Receptors
+	if len(g.c.Panel) == 0 {
+		if plan.Asked {
+			g.l.Errorf(g.plan.File, "receptors", "give the density maps with --panel DIR ('phasl assets list' shows public ones), or remove [receptors] from the plan", "the plan asks for receptors, and no density maps are given")
+		}
+		return g.l.Err()
+	}
+	g.step(stepTables, "read the density maps", 0.5)
+	files, l := FindPanel(g.c.Panel)
+	l.Add(files.forPlan(plan, g.plan.File)...)
+	if l.Err() == nil && len(files.Maps) == 0 {
+		l.Errorf(strings.Join(g.c.Panel, ", "), "--panel", "give a folder of density maps", "there is no density map")
+	}
+	if g.c.Atlas == "" {
+		l.Errorf("--panel", "--atlas", "give the label image that the participant level measured regions in, with --atlas FILE", "densities have to be measured in the regions of the effects, and no atlas is given")
+	}
+	if l.Err() != nil {
+		g.fault(l...)
+		return g.l.Err()
+	}
+	r := &groupReceptors{files: slices.Clone(files.Maps)}
+	if files.Table != "" {
+		r.files = append(r.files, files.Table)
+	}
+	parcels, pl := ReadParcels(g.c.Atlas, g.c.Labels, "", receptor.ParcelOptions{Workers: g.c.Workers})
+	l.Add(pl...)
+	if parcels != nil {
+		r.parcels, r.places = parcels, parcels.Places(nullmap.Method(plan.Null) == nullmap.BrainSMASH)
+		panel, dl := ReadPanel(files, parcels)
+		l.Add(dl...)
+		r.panel = panel
+	}
+	g.fault(l...)
+	g.receptors = r
+	return g.l.Err()
+}
+
+// align compares the effect maps with the panel.
+func (g *group) align() error {
+	r := g.receptors
+	if r == nil {
+		return nil
+	}
+	g.step(stepReceptors, "make effect maps of the regions", 0)
+	plan := &g.plan.Receptors
+	if g.c.Plan != "" && !plan.Asked {
+		g.res.Deviations = append(g.res.Deviations, "The plan has no [receptors]: what is said of receptors is exploratory.")
+	}
+	if l := r.checkRegions(g.values, g.c.Atlas); l.Err() != nil {
+		g.fault(l...)
+		return g.l.Err()
+	}
+	maps, err := crossover.NewEffectMaps(g.plan, g.trial, g.values, plan.Measure, r.places.Names, g.c.Workers)
+	if err != nil {
+		g.res.Deviations = append(g.res.Deviations, "No effect map was compared with receptors: "+strings.TrimPrefix(err.Error(), "crossover: ")+".")
+		return nil
+	}
+	r.maps = maps
+	o := receptor.Options{Method: receptor.Method(plan.Method), Null: nullmap.Method(plan.Null), Surrogates: int(plan.Surrogates),
+		Seed: g.plan.Seed, Workers: g.c.Workers, Families: &receptor.Families{}}
+	adjust := []string{}
+	for range plan.Adjust { // there is one: see the plan's check
+		words := fmt.Sprintf("CBF at %s", g.trial.Phases[0])
+		adjust = append(adjust, words)
+		o.Covariates = append(o.Covariates, receptor.Map{File: words, Values: maps.Baseline})
+	}
+	r.view = &report.Receptors{Panel: r.panel, Parcels: r.places.Names, Labels: labelImage(r.parcels), Atlas: filepath.Base(g.c.Atlas),
+		Measure: string(plan.Measure), Adjust: adjust, Method: o.Method}
+	for _, region := range r.parcels.Regions {
+		r.view.Label = append(r.view.Label, region.Labels[0])
+	}
+	r.record = &ReceptorsRecord{Planned: plan.Asked, Atlas: r.view.Atlas, NParcels: len(r.places.Names), Measure: plan.Measure, Units: maps.Units, Adjust: adjust,
+		Method: plan.Method, Null: plan.Null, Surrogates: o.Surrogates, Seed: o.Seed, Effects: []ReceptorEffectRecord{}, Shifts: []ReceptorShiftRecord{}}
+	for i := range maps.Maps {
+		if err := g.ctx.Err(); err != nil {
+			return err
+		}
+		m := &maps.Maps[i]
+		g.step(stepReceptors, "compare with receptors: "+m.Label, float64(i)/float64(len(maps.Maps)))
+		if m.Kind == crossover.PhaseEffect {
+			g.alignShift(m, o)
+			continue
+		}
+		g.alignEffect(m, o)
+	}
+	return g.ctx.Err()
+}
+
+// labelImage is the atlas as an image.
+func labelImage(p *receptor.Parcels) *voxel.Image {
+	out := voxel.NewImage(p.Atlas.Grid)
+	for _, region := range p.Regions {
+		for _, n := range p.Atlas.Voxels(region.Labels[0]) {
+			out.Data[n] = float32(region.Labels[0])
+		}
+	}
+	return out
+}
+
+// checkRegions tells whether the regions of the results are those of the atlas.
+func (r *groupReceptors) checkRegions(values []crossover.Value, atlas string) diag.List {
+	var l diag.List
+	known := map[string]bool{}
+	for _, v := range values {
+		if v.CBF-v.CBF == 0 {
+			known[v.Region] = true
+		}
+	}
+	var without []string
+	for _, n := range r.places.Names {
+		if !known[n] {
+			without = append(without, n)
+		}
+	}
+	n := len(r.places.Names) - len(without)
+	const fix = "give the atlas that regions were measured in"
+	switch {
+	case n < receptor.Fewest:
+		l.Errorf(atlas, "--atlas", fix, "of its %d labels %d have a CBF value by the same name in the results, and %d are needed; without: %s", len(r.places.Names), n, receptor.Fewest, few(without))
+	case len(without) > 0:
+		l.Warnf(atlas, "--atlas", fix+", if that is another", "%d of its %d labels have no CBF value in the results and are left out of the comparison with receptors: %s", len(without), len(r.places.Names), few(without))
+	}
+	return l
+}
+
+// few lists names, at most eight.
+func few(names []string) string {
+	if len(names) > 8 {
+		return strings.Join(names[:8], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
+}
+
+// alignEffect compares one effect map, the group's and the people's, with the
+// panel.
+func (g *group) alignEffect(m *crossover.EffectMap, o receptor.Options) {
+	r := g.receptors
+	v := report.ReceptorEffect{Name: m.Name, Label: m.Label, Unit: r.maps.Units, Values: m.Group}
+	rec := ReceptorEffectRecord{Name: m.Name, Label: m.Label, Results: []AlignmentRecord{}, Parameters: []ParameterRecord{}, Cautions: []string{}, Without: m.Without}
+	if rec.Without == nil {
+		rec.Without = []crossover.FlowItem{}
+	}
+	effect := receptor.Map{File: m.Label, Values: m.Group}
+	res, l := receptor.Align(effect, r.panel, r.places, o)
+	if why := g.softened(l); why != "" {
+		v.Note, rec.Note = why, why
+	} else {
+		v.Alignments = res
+		rec.NUsed, rec.Results, rec.Fit, rec.Parameters = len(res.Used), AlignmentRecords(res, r.panel, r.places.Names), NewVariogramRecord(res.Fit), ParameterRecords(res.Parameters)
+		rec.Cautions = orEmpty(res.Cautions)
+		if v.PeopleNote = g.alignPeople(m, o, &v); v.People != nil {
+			rec.People = NewPeopleRecord(v.People)
+		}
+		rec.PeopleNote = v.PeopleNote
+		if len(r.panel) > 1 {
+			fit, fl := receptor.Regress(effect, r.panel, r.places, g.plan.Receptors.Apart, o)
+			if v.Note = g.softened(fl); v.Note == "" {
+				v.Regression = fit
+			} else {
+				v.Note = "The receptors were not taken together: " + v.Note
+			}
+			rec.Regression, rec.Note = NewRegressionRecord(v.Regression), v.Note
+			var pairs [][2]int
+			for i := range r.panel {
+				for j := range i {
+					pairs = append(pairs, [2]int{j, i})
+				}
+			}
+			var pl diag.List
+			v.Pairs, pl = receptor.CompareReceptors(effect, r.panel, pairs, r.places, o)
+			g.softened(pl)
+			rec.Pairs = ComparisonRecords(v.Pairs)
+		}
+	}
+	r.view.Effects = append(r.view.Effects, v)
+	r.record.Effects = append(r.record.Effects, rec)
+}
+
+// mostMissing is the share of the usual parcels that a person's map may lack.
+// The test over people needs parcels that everybody has; one person with a
+// short slab would otherwise take them from all.
+const mostMissing = 0.2
+
+// alignPeople tests the people's maps and says whom that leaves out, or why
+// there is no test.
+func (g *group) alignPeople(m *crossover.EffectMap, o receptor.Options, v *report.ReceptorEffect) string {
+	r := g.receptors
+	usual := make([]bool, len(r.places.Names))
+	n := 0
+	for i := range usual {
+		have := 0
+		for _, p := range m.People {
+			if p.Values[i]-p.Values[i] == 0 {
+				have++
+			}
+		}
+		if usual[i] = 2*have > len(m.People); usual[i] {
+			n++
+		}
+	}
+	var people []receptor.Map
+	var left []string
+	for _, w := range m.Without {
+		left = append(left, fmt.Sprintf("%s (%s)", w.Unit, w.Reason))
+	}
+	for _, p := range m.People {
+		lacks := 0
+		for i, x := range p.Values {
+			if usual[i] && x-x != 0 {
+				lacks++
+			}
+		}
+		if float64(lacks) > mostMissing*float64(n) {
+			left = append(left, fmt.Sprintf("sub-%s (%d of %d parcels without a value)", p.Subject, lacks, n))
+			continue
+		}
+		people = append(people, receptor.Map{File: "sub-" + p.Subject, Values: p.Values})
+	}
+	note := ""
+	if len(left) > 0 {
+		note = "The test over people leaves out " + strings.Join(left, ", ") + "."
+	}
+	if len(people) < receptor.FewestPeople {
+		return strings.TrimSpace(fmt.Sprintf("There is no test over people: %d have a map, and %d are needed. %s", len(people), receptor.FewestPeople, note))
+	}
+	res, l := receptor.PeopleTest(people, r.panel, r.places, o)
+	if why := g.softened(l); why != "" {
+		return "There is no test over people: " + why
+	}
+	v.People = res
+	return note
+}
+
+// alignShift compares the effect under a treatment with that under the
+// reference.
+func (g *group) alignShift(m *crossover.EffectMap, o receptor.Options) {
+	r := g.receptors
+	reference := g.trial.Treatments[0]
+	if m.Of == reference {
+		return
+	}
+	name := strings.Replace(m.Name, ":"+m.Of, ":"+reference, 1)
+	i := slices.IndexFunc(r.maps.Maps, func(x crossover.EffectMap) bool { return x.Name == name })
+	if i < 0 {
+		return
+	}
+	base := &r.maps.Maps[i]
+	s := report.ReceptorShift{Treatment: m.Of, Reference: reference, Label: m.Label + " against " + base.Label}
+	rec := ReceptorShiftRecord{Treatment: m.Of, Reference: reference, Label: s.Label, Results: []ComparisonRecord{}}
+	list, l := receptor.CompareMaps(receptor.Map{File: m.Label, Values: m.Group}, receptor.Map{File: base.Label, Values: base.Group}, r.panel, r.places, o)
+	if rec.Note = g.softened(l); rec.Note == "" {
+		s.Receptors, rec.Results = list, ComparisonRecords(list)
+		r.view.Shifts = append(r.view.Shifts, s)
+	}
+	r.record.Shifts = append(r.record.Shifts, rec)
+}
+
+// softened adds problems to the group's as warnings and returns the errors
+// among them in words, "" if there are none: a map that cannot be compared with
+// receptors does not stop the analysis of the trial.
+func (g *group) softened(l diag.List) string {
+	var why []string
+	for _, p := range l {
+		if p.Severity == diag.Error {
+			why = append(why, p.Found)
+			q := *p
+			q.Severity = diag.Warning
+			p = &q
+		}
+		g.fault(p)
+	}
+	return strings.Join(why, "; ")
+}
+
+// receptorTables are the tables of alignments.
+func (g *group) receptorTables() []groupTable {
+	r := g.receptors
+	if r == nil || r.record == nil {
+		return nil
+	}
+	return []groupTable{r.alignmentTable(), r.regionTable(), r.regressionTable(), r.differenceTable()}
+}
+
+var (
+	effectColumn = col("effect", "effect map: contrast of the crossover model")
+	targetColumn = col("target", "receptor or transporter")
+	fileColumn   = col("file", "density map")
+)
+
+func (r *groupReceptors) alignmentTable() groupTable {
+	t := groupTable{name: "receptors", columns: []bids.Column{effectColumn, col("label", "the same in words"), targetColumn, fileColumn, col("tracer", "of the density map"),
+		col("n", "parcels with an effect and a density"), col("r", "correlation over parcels ("+r.record.Method+")"),
+		col("null_low", "2.5 % quantile of r among surrogates of the effect map"), col("null_high", "97.5 % quantile"),
+		col("p_places", "two-sided p of r among surrogates: for other places, the same people"), col("p_places_fwe", "the same, of the largest |r| over the panel"),
+		col("p_modified_t", "two-sided p without surrogates (Clifford, Richardson and Hémon)"), col("effective_n", "parcels that independent ones would be worth, by that test"),
+		col("people", "people whose maps are tested"), col("positive", "people in whom r is above 0"),
+		col("mean_r", "mean over people of their own r (Fisher's z)"), col("mean_r_low", "its 95 % interval"), col("mean_r_high", "its 95 % interval"),
+		col("p_people", "two-sided p of the mean under flipped signs of people: for new people, the same places"),
+		col("p_joint", "two-sided p for new people and other places"), col("p_joint_fwe", "the same, of the largest |r| over the panel: the claim"),
+		col("note", "why there is no number")}}
+	for _, e := range r.record.Effects {
+		for j, a := range e.Results {
+			row := []string{e.Name, e.Label, a.Target, a.File, a.Tracer, fmt.Sprint(a.N), num(a.R), num(a.NullLow), num(a.NullHigh), num(a.P), num(a.PFWE), num(a.PT), num(a.Effective)}
+			people := make([]string, 8)
+			if e.People != nil {
+				p := e.People.Results[j]
+				people = []string{fmt.Sprint(e.People.N), fmt.Sprint(p.Positive), num(p.Mean), num(p.Low), num(p.High), num(p.PFlip), num(p.PJoint), num(p.PJointFWE)}
+			}
+			note := a.Reason
+			if note == "" {
+				note = e.PeopleNote
+			}
+			t.rows = append(t.rows, slices.Concat(row, people, []string{note}))
+		}
+	}
+	return t
+}
+
+func (r *groupReceptors) regionTable() groupTable {
+	t := groupTable{name: "receptor_regions", columns: []bids.Column{regionColumn, {Name: "x", Description: "middle of the region", Units: "mm"}, {Name: "y", Units: "mm"}, {Name: "z", Units: "mm"},
+		{Name: "baseline", Description: "mean of the measure in the first phase"}}}
+	taken := map[string]bool{}
+	name := func(s string) string {
+		for taken[s] {
+			s += "_"
+		}
+		taken[s] = true
+		return s
+	}
+	for i := range r.maps.Maps {
+		m := &r.maps.Maps[i]
+		t.columns = append(t.columns, bids.Column{Name: name(m.Name), Description: m.Label, Units: r.maps.Units})
+	}
+	for i := range r.panel {
+		d := &r.panel[i]
+		t.columns = append(t.columns, bids.Column{Name: name("density_" + bids.Alphanumeric(d.Target)), Description: strings.TrimSpace("mean density in " + d.File + " " + d.Tracer)})
+	}
+	for k, region := range r.places.Names {
+		row := []string{region}
+		for a := range 3 {
+			row = append(row, bids.FormatNumber(math.Round(10*r.places.Coords[k][a])/10))
+		}
+		row = append(row, bids.FormatNumber(r.maps.Baseline[k]))
+		for i := range r.maps.Maps {
+			row = append(row, bids.FormatNumber(r.maps.Maps[i].Group[k]))
+		}
+		for i := range r.panel {
+			row = append(row, bids.FormatNumber(r.panel[i].Values[k]))
+		}
+		t.rows = append(t.rows, row)
+	}
+	return t
+}
+
+func (r *groupReceptors) regressionTable() groupTable {
+	t := groupTable{name: "receptor_regression", columns: []bids.Column{effectColumn, targetColumn, fileColumn, col("n", "parcels with an effect and every density"), col("r2", "share of variance that all densities explain"),
+		col("r2_null_mean", "mean of the same among surrogates"), col("p", "p of r2 among surrogates"), col("beta", "standardised coefficient, all others given"), col("r2_alone", "share that this density explains alone"),
+		col("r2_unique", "share lost without it"), col("dominance", "its part of r2 (general dominance)"), col("p_dominance", "p of that, if the map has nothing to do with any density"),
+		col("relative_weight", "its part of r2 by relative weights"), col("vif", "variance inflation factor")}}
+	for _, e := range r.record.Effects {
+		if e.Regression == nil {
+			continue
+		}
+		g := e.Regression
+		for _, x := range g.Terms {
+			t.rows = append(t.rows, []string{e.Name, x.Target, x.File, fmt.Sprint(g.N), num(g.R2), num(g.NullMean), num(g.P), num(x.Beta), num(x.Alone), num(x.Unique), num(x.Dominance), num(x.PDominance), num(x.Relative), num(x.VIF)})
+		}
+	}
+	return t
+}
+
+func (r *groupReceptors) differenceTable() groupTable {
+	t := groupTable{name: "receptor_differences", columns: []bids.Column{
+		{Name: "what", Description: "what is compared", Levels: map[string]string{"receptors": "one effect map with two receptors", "treatments": "one receptor with the effect under two treatments"}},
+		effectColumn, targetColumn, col("first", "what r_first is of"), col("second", "what r_second is of"), col("n", "parcels with everything"),
+		col("r_first", "correlation over parcels"), col("r_second", "correlation over parcels"), col("difference", "r_first − r_second"), col("null_sd", "its standard deviation among surrogates"),
+		col("p", "two-sided p of the difference: for other places, the same people"), col("p_fwe", "the same, over all comparisons of this kind"), col("note", "why there is no number")}}
+	add := func(what, effect string, list []ComparisonRecord) {
+		for _, x := range list {
+			t.rows = append(t.rows, []string{what, effect, x.Target, x.First, x.Second, fmt.Sprint(x.N), num(x.R1), num(x.R2), num(x.Difference), num(x.NullSD), num(x.P), num(x.PFWE), x.Reason})
+		}
+	}
+	for _, e := range r.record.Effects {
+		add("receptors", e.Name, e.Pairs)
+	}
+	for _, s := range r.record.Shifts {
+		add("treatments", crossover.PhaseEffect, s.Results)
+	}
+	return t
+}
