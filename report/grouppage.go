@@ -23,7 +23,7 @@ func WriteGroup(w io.Writer, g *Group) error {
 		if err := pages.ExecuteTemplate(&page, "group", newGroupView(g, scale)); err != nil {
 			panic("report: " + err.Error()) // the template's fault: a buffer takes everything
 		}
-		if page.Len() <= maxGroupPage || scale < 0.02 || len(g.Maps) == 0 {
+		if page.Len() <= maxGroupPage || scale < 0.02 || len(g.Maps) == 0 && (g.Receptors == nil || g.Receptors.Labels == nil) {
 			break
 		}
 	}

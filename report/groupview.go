@@ -33,8 +33,9 @@ type groupView struct {
 	Undrawn    int // spaghetti plots left out
 	Effects    []*effectsTable
 	Evidence   []evidenceView
-	Symptoms   *symptomsView // nil: there is nothing on symptoms
-	Scales     string        // prior scales of the Bayes factors
+	Symptoms   *symptomsView  // nil: there is nothing on symptoms
+	Receptors  *receptorsView // nil: none were looked at
+	Scales     string         // prior scales of the Bayes factors
 	Models     []fitView
 	Quality    template.HTML
 	LeftOut    []crossover.FlowItem
@@ -140,6 +141,7 @@ func newGroupView(g *Group, scale float64) *groupView {
 		v.models(m)
 	}
 	v.symptoms()
+	v.receptors(g, scale)
 	v.Quality = template.HTML(d.drawQuality(v.ids.next(), g.Quality))
 	v.leftOut()
 	v.maps(g, scale)
@@ -168,6 +170,7 @@ func (v *groupView) contents() {
 	if v.Symptoms != nil {
 		add(true, "symptoms", v.Symptoms.Heading)
 	}
+	add(v.Receptors != nil, "receptors", "Receptors")
 	add(len(v.Models) > 0, "models", "Models")
 	add(v.Quality != "" || len(v.LeftOut) > 0, "quality", "Quality")
 	add(len(v.Maps) > 0, "maps", "Maps")

@@ -30,7 +30,10 @@ var groupText string
 //go:embed symptoms.tmpl
 var symptomsText string
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{"capital": capital}).Parse(strip(pageText + groupText + symptomsText)))
+//go:embed receptors.tmpl
+var receptorsText string
+
+var pages = template.Must(template.New("").Funcs(template.FuncMap{"capital": capital}).Parse(strip(pageText + groupText + symptomsText + receptorsText)))
 
 // capital returns s as it stands at the beginning of a line.
 func capital(s string) string {

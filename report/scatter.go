@@ -238,14 +238,7 @@ func (c chart) lineOf(cl cloud) {
 // rings marks people of large influence and writes their labels where they hide
 // neither each other nor leave the frame.
 func (c chart) rings(clouds []cloud) {
-	type box struct{ x0, y0, x1, y1 float64 }
-	var taken []box
-	free := func(b box) bool {
-		if b.x0 < c.x.from || b.x1 > c.x.to+4 || b.y0 < c.y.to || b.y1 > c.y.from {
-			return false
-		}
-		return !slices.ContainsFunc(taken, func(o box) bool { return b.x0 < o.x1 && o.x0 < b.x1 && b.y0 < o.y1 && o.y0 < b.y1 })
-	}
+	labels := placer{left: c.x.from, right: c.x.to + 4, top: c.y.to, bottom: c.y.from}
 	for _, cl := range clouds {
 		for i, q := range cl.points {
 			f := influenceOf(cl.of, q.Subject)
@@ -256,16 +249,11 @@ func (c chart) rings(clouds []cloud) {
 			c.raw(`<circle cx="`, coord(x), `" cy="`, coord(y), `" r="8.5" class="weighty `, seriesClass("c", cl.series), `"/>`)
 			name := clip(subjectName(q.Subject), 16)
 			w := 7.2 * float64(len([]rune(name)))
-			at := []box{{x + 12, y - 8, x + 12 + w, y + 8}, {x - 12 - w, y - 8, x - 12, y + 8}, {x - w/2, y - 26, x + w/2, y - 10}, {x - w/2, y + 10, x + w/2, y + 26}}
-			k := slices.IndexFunc(at, free)
-			if k < 0 {
-				k = 0
-				if at[0].x1 > c.x.to {
-					k = 1
-				}
+			tx, ty, ok := labels.put(x, y, 12, w)
+			if !ok {
+				tx, ty = labels.force(x, y, 12, w)
 			}
-			taken = append(taken, at[k])
-			c.text(at[k].x0, at[k].y0+12.5, `class="t strong"`, name)
+			c.text(tx, ty, `class="t strong"`, name)
 		}
 	}
 }

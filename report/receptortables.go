@@ -1,0 +1,282 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"phasl/receptor"
+)
+
+// effectiveOf is the effective number of regions of the modified t test; NaN
+// where it was not made.
+func effectiveOf(a *receptor.Alignment) float64 {
+	if a.Parametric.Effective > 0 {
+		return a.Parametric.Effective
+	}
+	return math.NaN()
+}
+
+// alignmentTable has a row for each receptor: the group's map, people's maps
+// where they were tested, and the test without surrogates.
+func (q *Receptors) alignmentTable(e *ReceptorEffect) *plainTable {
+	sym := q.symbol()
+	t := &plainTable{Words: 1, Heads: []string{"Receptor", "n", sym, "95 % of chance", "p", "p, family-wise"}}
+	t.Spans = []plainSpan{{"", 1}, {"Group’s map: other places", 5}}
+	if p := e.People; p != nil {
+		t.Heads = append(t.Heads, "mean "+sym, "95 % CI", "above 0", sym+" of the mean map", "p (people)", "p (places)", "p (both)", "p (both), family-wise")
+		t.Spans = append(t.Spans, plainSpan{fmt.Sprintf("Maps of %s, %s: new people and other places", plural(len(p.Names), "person", "people"), plural(len(p.Used), "region", "regions")), 8})
+	}
+	t.Heads = append(t.Heads, "effective n", "p")
+	t.Spans = append(t.Spans, plainSpan{"Modified t test", 2})
+	rows := q.rows(e)
+	notes := slices.ContainsFunc(rows, func(r receptorRow) bool { return r.reason() != "" })
+	if notes {
+		t.Heads, t.Tail = append(t.Heads, "Why not computed"), 1
+		t.Spans = append(t.Spans, plainSpan{"", 1})
+	}
+	for _, r := range rows {
+		p, _ := r.claim(e)
+		row := plainRow{Cells: []string{r.name}, Claim: p < receptorAlpha}
+		a := r.a
+		if a == nil {
+			a = noAlignment()
+		}
+		row.Cells = append(row.Cells, strconv.Itoa(a.N), r2(a.R), between(a.Low, a.High), pText(a.P), pText(a.PFWE))
+		if e.People != nil {
+			p := r.p
+			if p == nil {
+				row.Cells = append(row.Cells, slices.Repeat([]string{dash}, 8)...)
+			} else {
+				above := fmt.Sprintf("%d of %d", p.Positive, len(p.Each))
+				if !isNumber(p.Mean) {
+					above = dash
+				}
+				row.Cells = append(row.Cells, r2(p.Mean), between(p.Low, p.High), above, r2(p.R), pText(p.PFlip), pText(p.PPlaces), pText(p.PJoint), pText(p.PJointFWE))
+			}
+		}
+		row.Cells = append(row.Cells, fixed(effectiveOf(a), 1), pText(a.Parametric.P))
+		if notes {
+			row.Cells = append(row.Cells, capital(r.reason()))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// noAlignment has no number at all.
+func noAlignment() *receptor.Alignment {
+	nan := math.NaN()
+	a := &receptor.Alignment{R: nan, P: nan, PFWE: nan, Low: nan, High: nan}
+	a.Parametric.P = nan
+	return a
+}
+
+// tableNote explains the columns.
+func (q *Receptors) tableNote(e *ReceptorEffect) string {
+	a := e.Alignments
+	t := fmt.Sprintf("n: regions with both; 95 %% of chance: the middle of %s among %d %s of the effect map (seed %d); family-wise: over the receptors.", q.symbol(), a.Surrogates, nullWords(a.Null), a.Seed)
+	if e.People != nil {
+		t += " p (people): would new people show it at these places? p (places): is it more than any map as smooth would show? p (both): the test that allows for people and places together, on which the claim rests; bold: its family-wise p is below 0.05."
+	} else {
+		t += " Bold: family-wise p below 0.05."
+	}
+	return t + " Effective n: independent regions that the two maps count for, by the modified t test, a second opinion without surrogates that is too bold for smooth maps. – : no value."
+}
+
+// influential returns the places by how much r changes without them, those
+// that change it most first.
+func influential(a *receptor.Alignment) []receptor.Influence {
+	out := slices.DeleteFunc(slices.Clone(a.Influence), func(f receptor.Influence) bool { return !isNumber(f.Change) })
+	slices.SortStableFunc(out, func(a, b receptor.Influence) int {
+		switch d := math.Abs(b.Change) - math.Abs(a.Change); {
+		case d > 0:
+			return 1
+		case d < 0:
+			return -1
+		}
+		return 0
+	})
+	return out
+}
+
+// influenceTable names the three regions without which each coefficient
+// changes most, and its range over leaving out any one; nil if none is known.
+func (q *Receptors) influenceTable(e *ReceptorEffect) *plainTable {
+	sym := q.symbol()
+	t := &plainTable{Words: 1, Tail: 3, Heads: []string{"Receptor", sym, sym + " without any one region", "Without the region that weighs most", "Second", "Third"}}
+	for i := range e.Alignments.Results {
+		a := &e.Alignments.Results[i]
+		list := influential(a)
+		if len(list) == 0 {
+			continue
+		}
+		lo, hi := math.Inf(1), math.Inf(-1)
+		for _, f := range list {
+			lo, hi = min(lo, f.Without), max(hi, f.Without)
+		}
+		row := plainRow{Cells: []string{q.name(a.Target, a.File), r2(a.R), between(lo, hi)}}
+		for k := range 3 {
+			cell := dash
+			if k < len(list) {
+				cell = fmt.Sprintf("%s: %s", q.place(list[k].Place), fixed(list[k].Without, 3))
+			}
+			row.Cells = append(row.Cells, cell)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	if len(t.Rows) == 0 {
+		return nil
+	}
+	return t
+}
+
+// regressionTable has a row for each receptor.
+func (q *Receptors) regressionTable(e *ReceptorEffect) *plainTable {
+	t := &plainTable{Words: 1, Heads: []string{"Receptor", "β", "R² alone", "R² unique", "dominance", "p (dominance)", "relative weight", "VIF"}}
+	for i := range e.Regression.Terms {
+		r := &e.Regression.Terms[i]
+		t.Rows = append(t.Rows, plainRow{Cells: []string{q.name(r.Target, r.File), fixed(r.Beta, 2), fixed(r.Alone, 3), fixed(r.Unique, 3), fixed(r.Dominance, 3), pText(r.PDominance), fixed(r.Relative, 3), fixed(r.VIF, 1)}})
+	}
+	return t
+}
+
+// comparisonRows are the cells that comparisons of receptors and of maps have
+// in common.
+func comparisonRows(list []receptor.Comparison, name func(*receptor.Comparison) string) (rows []plainRow, notes bool) {
+	notes = slices.ContainsFunc(list, func(c receptor.Comparison) bool { return c.Reason != "" })
+	for i := range list {
+		c := &list[i]
+		row := plainRow{Cells: []string{name(c), strconv.Itoa(c.N), r2(c.R1), r2(c.R2), signedTwo(c.Difference), r2(c.NullSD), pText(c.P), pText(c.PFWE)}, Claim: c.PFWE < receptorAlpha}
+		if notes {
+			row.Cells = append(row.Cells, capital(c.Reason))
+		}
+		rows = append(rows, row)
+	}
+	return rows, notes
+}
+
+func (q *Receptors) comparisonTable(what string, heads [2]string, list []receptor.Comparison, name func(*receptor.Comparison) string) *plainTable {
+	t := &plainTable{Words: 1, Heads: []string{what, "n", heads[0], heads[1], "difference", "SD by chance", "p", "p, family-wise"}}
+	notes := false
+	if t.Rows, notes = comparisonRows(list, name); notes {
+		t.Heads, t.Tail = append(t.Heads, "Why not computed"), 1
+	}
+	return t
+}
+
+// pairTable compares receptors of one effect map; nil if none were.
+func (q *Receptors) pairTable(e *ReceptorEffect) *plainTable {
+	if len(e.Pairs) == 0 {
+		return nil
+	}
+	sym := q.symbol()
+	return q.comparisonTable("Receptors", [2]string{sym + ", first", sym + ", second"}, e.Pairs, func(c *receptor.Comparison) string { return c.First + " − " + c.Second })
+}
+
+func (q *Receptors) pairWords(e *ReceptorEffect) string {
+	if len(e.Pairs) == 0 {
+		return ""
+	}
+	var shown []string
+	for _, c := range e.Pairs {
+		if c.PFWE < receptorAlpha {
+			shown = append(shown, fmt.Sprintf("%s from %s (difference %s, %s)", c.First, c.Second, signedTwo(c.Difference), pIs(c.PFWE)))
+		}
+	}
+	t := fmt.Sprintf("Of %s, none is shown to differ", plural(len(e.Pairs), "comparison", "comparisons"))
+	if len(shown) > 0 {
+		t = "The map is shown to align differently with " + joinAnd(shown)
+	}
+	return t + ": family-wise p, over the comparisons, for other places only. That one receptor is shown and another is not is no difference between them."
+}
+
+// mapWords names a map that was compared.
+func (q *Receptors) mapWords(name string) string {
+	for i := range q.Effects {
+		if e := &q.Effects[i]; e.Name == name && e.Label != "" {
+			return e.Label
+		}
+	}
+	if kind, of := effectKind(name); of != "" && kind == "phase" {
+		return "the effect under " + of
+	}
+	return name
+}
+
+// shiftView compares the alignments under two treatments.
+func (q *Receptors) shiftView(s *ReceptorShift) receptorShiftView {
+	v := receptorShiftView{Heading: orText(s.Label, strings.TrimSpace(s.Treatment+" against "+s.Reference))}
+	var shown []string
+	known := 0
+	first, second := "the first map", "the second"
+	for i := range s.Receptors {
+		c := &s.Receptors[i]
+		if i == 0 && c.First != "" && c.Second != "" {
+			first, second = q.mapWords(c.First), q.mapWords(c.Second)
+		}
+		if isNumber(c.PFWE) {
+			known++
+		}
+		if c.PFWE < receptorAlpha {
+			shown = append(shown, fmt.Sprintf("%s (difference %s, %s)", c.Target, signedTwo(c.Difference), pIs(c.PFWE)))
+		}
+	}
+	switch {
+	case known == 0:
+		v.Sentence = "No comparison was computed."
+	case len(shown) > 0:
+		if n := len(shown); n > mostNamed {
+			shown = append(shown[:mostNamed:mostNamed], fmt.Sprintf("%d more", n-mostNamed))
+		}
+		v.Sentence = fmt.Sprintf("Alignment differs between %s and %s for %s.", first, second, joinAnd(shown))
+	default:
+		v.Sentence = fmt.Sprintf("That alignment differs between %s and %s is not shown for any of %s.", first, second, plural(known, "receptor", "receptors"))
+	}
+	v.Sentence += " Here the people are taken as given: p speaks for other places only. What new people would show is asked of the map of the difference between treatments."
+	sym := q.symbol()
+	v.Table = q.comparisonTable("Receptor", [2]string{sym + ", " + first, sym + ", " + second}, s.Receptors, func(c *receptor.Comparison) string { return orText(c.Target, c.First) })
+	return v
+}
+
+// sourceTable says where each density is from and how much of the atlas it
+// covers.
+func (q *Receptors) sourceTable() *plainTable {
+	if len(q.Panel) == 0 {
+		return nil
+	}
+	t := &plainTable{Words: 2, Tail: 5, Heads: []string{"Receptor", "Tracer", "People scanned", "Regions", "Paper", "Licence", "Space", "Left out of it", "File"}}
+	for i := range q.Panel {
+		d := &q.Panel[i]
+		valued := 0
+		for _, v := range d.Values {
+			if isNumber(v) {
+				valued++
+			}
+		}
+		people := "not known"
+		if d.N > 0 {
+			people = strconv.Itoa(d.N)
+		}
+		var out []string
+		const most = 4
+		for _, k := range d.Excluded[:min(len(d.Excluded), most)] {
+			out = append(out, q.place(k))
+		}
+		if n := len(d.Excluded); n > most {
+			out = append(out, fmt.Sprintf("%d more", n-most))
+		}
+		t.Rows = append(t.Rows, plainRow{Cells: []string{q.name(d.Target, ""), orText(d.Tracer, "not stated"), people, fmt.Sprintf("%d of %d", valued, len(d.Values)), orText(d.Paper, "not stated"), orText(d.Licence, "not stated"), orText(d.Space, "not stated"), strings.Join(out, ", "), d.File}})
+	}
+	return t
+}
+
+// unit is the unit of an effect's values; "" for a ratio.
+func (q *Receptors) unit(e *ReceptorEffect) string {
+	if u := strings.TrimSpace(e.Unit); q.Measure == "relative" && (u == "" || u == "1") {
+		return ""
+	}
+	return cbfUnit(e.Unit)
+}
