@@ -49,7 +49,7 @@ type Options struct {
 	Workers    int                  // 0: one for each CPU; does not change results
 	Smash      nullmap.SmashOptions // for nullmap.BrainSMASH
 	Families   *Families            // shared between tests on the same places, to save time; nil: none
-	brief      bool                 // leaves out the variogram's fit, for simulations
+	brief      bool                 // leaves out what no p needs, for simulations
 }
 
 func (o Options) withDefaults() Options {
@@ -153,11 +153,16 @@ func Align(effect Map, panel []Density, at Places, o Options) (*Alignments, diag
 	for j, d := range panel {
 		a := Alignment{Target: d.Target, File: d.File, N: t.s.n(j), R: r[j], Reason: t.s.reason[j], Surrogates: draws[j]}
 		a.summarise(largest)
-		t.second(&a, j, at)
+		if !o.brief {
+			t.second(&a, j, at)
+		}
 		out.Results = append(out.Results, a)
 	}
-	t.influence(out.Results, o)
 	out.Parameters = null.Parameters
+	if o.brief {
+		return out, l
+	}
+	t.influence(out.Results, o)
 	out.Fit = null.VariogramFit(min(o.Surrogates, 200), o.Workers)
 	out.doubt()
 	return out, l

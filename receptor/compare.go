@@ -17,7 +17,7 @@ type Comparison struct {
 	Difference       float64 // R1 − R2
 	NullMean, NullSD float64 // of the difference among surrogates
 	P                float64 // two-sided Monte Carlo p
-	PFWE             float64 // of the largest |difference|/NullSD over all comparisons asked for
+	PFWE             float64 // of the largest |difference| over all comparisons asked for
 	Reason           string  // why there is none
 }
 
@@ -123,20 +123,15 @@ func (s *scorer) difference(g *group, a, b []float64) ([]float64, bool) {
 // judge fills what follows from the coefficients and the differences among
 // surrogates, one row for each comparison.
 func judge(out []Comparison, draws [][]float64) {
-	z := make([][]float64, len(out))
 	for j := range out {
 		c := &out[j]
 		c.Difference = c.R1 - c.R2
 		c.NullMean, c.NullSD, _, _ = describe(draws[j])
 		c.P = nullmap.PValue(c.Difference, draws[j])
-		z[j] = make([]float64, len(draws[j]))
-		for k, v := range draws[j] {
-			z[j][k] = v / c.NullSD
-		}
 	}
-	most := largestOf(z)
+	largest := largestOf(draws)
 	for j := range out {
-		out[j].PFWE = nullmap.PValue(out[j].Difference/out[j].NullSD, most)
+		out[j].PFWE = nullmap.PValue(out[j].Difference, largest)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"phasl/internal/keyed"
-	"phasl/internal/par"
 	"phasl/nullmap"
 )
 
@@ -83,18 +82,9 @@ type Simulated struct {
 // Simulate draws trials of a scenario and tests each by [PeopleTest]. Results
 // depend on the seed, not on the number of workers.
 func (s Scenario) Simulate(o SimulationOptions) (*Simulated, error) {
-	or := func(v, otherwise int) int {
-		if v > 0 {
-			return v
-		}
-		return otherwise
-	}
-	o.Trials, o.Surrogates, o.Places, o.Receptors = or(o.Trials, 2000), or(o.Surrogates, 199), or(o.Places, 122), or(o.Receptors, 6)
+	o = o.filled()
 	if s.People < FewestPeople || o.Places < 2*Fewest || o.Places > 600 {
 		return nil, errors.New("receptor: simulations take 3 people or more and 40 to 600 places")
-	}
-	if o.Method == "" {
-		o.Method = Pearson
 	}
 	layout := nullmap.NewLayout(o.Places)
 	families := &Families{}
@@ -108,27 +98,12 @@ func (s Scenario) Simulate(o SimulationOptions) (*Simulated, error) {
 	}
 	const kinds = 7
 	called := make([][kinds]bool, o.Trials)
-	const block = 64
-	for lo := 0; lo < o.Trials; lo += block {
-		if o.Stop != nil {
-			if err := o.Stop(); err != nil {
-				return nil, err
-			}
-		}
-		par.Do(o.Workers, min(block, o.Trials-lo), func(k int) {
-			called[lo+k] = s.trial(o, layout, families, smooth, rough, lo+k)
-		})
+	if err := o.blocks(func(k int) { called[k] = s.trial(o, layout, families, smooth, rough, k) }); err != nil {
+		return nil, err
 	}
 	var rates [kinds]Rejection
 	for j := range rates {
-		n := 0
-		for _, c := range called {
-			if c[j] {
-				n++
-			}
-		}
-		p := float64(n) / float64(o.Trials)
-		rates[j] = Rejection{p, math.Sqrt(p * (1 - p) / float64(o.Trials))}
+		rates[j] = rejection(o.Trials, func(k int) bool { return called[k][j] })
 	}
 	return &Simulated{s, o.Trials, rates[0], rates[1], rates[2], rates[3], rates[4], rates[5], rates[6]}, nil
 }
@@ -136,15 +111,7 @@ func (s Scenario) Simulate(o SimulationOptions) (*Simulated, error) {
 // trial simulates and tests one trial.
 func (s Scenario) trial(o SimulationOptions, layout nullmap.Layout, families *Families, smooth, rough *mat.TriDense, k int) (out [7]bool) {
 	r := keyed.Stream(o.Seed, forFields, k)
-	panel := make([]Density, o.Receptors)
-	for j := range panel {
-		panel[j].Values = draw(smooth, r)
-		if j > 0 {
-			for i, v := range panel[0].Values {
-				panel[j].Values[i] = 0.5*v + math.Sqrt(0.75)*panel[j].Values[i]
-			}
-		}
-	}
+	panel := drawPanel(smooth, r, o.Receptors)
 	d, u := panel[0].Values, draw(smooth, r)
 	people := make([]Map, s.People)
 	for i := range people {
@@ -169,6 +136,20 @@ func (s Scenario) trial(o SimulationOptions, layout nullmap.Layout, families *Fa
 	}
 	out[6] = crossedDraw(people, d, layout, families.of(Places{Coords: layout.Coords}, res.Used, 1), o, r) <= 0.05
 	return out
+}
+
+// drawPanel draws densities, those but the first correlated with it.
+func drawPanel(field *mat.TriDense, r *rand.Rand, n int) []Density {
+	panel := make([]Density, n)
+	for j := range panel {
+		panel[j].Values = draw(field, r)
+		if j > 0 {
+			for i, v := range panel[0].Values {
+				panel[j].Values[i] = 0.5*v + math.Sqrt(0.75)*panel[j].Values[i]
+			}
+		}
+	}
+	return panel
 }
 
 // crossedDraw returns the p of a test that is not offered, for comparison: r of
