@@ -111,7 +111,7 @@ func (w *writer) alignments(q *Receptors) {
 	if len(a.Covariates) > 0 {
 		cov = "Surrogates were of the residuals on the covariates, added to what these fit" + w.cite("freedman1983") + "."
 	}
-	p := "p is (1 + the number of surrogates with a coefficient as large in size)/(1 + the number of surrogates)" + w.cite("phipson2010") + "; the family-wise p takes the largest over the receptors of each surrogate, which meets all of them. It is not corrected over effect maps. An alignment is called shown if the family-wise p of its claim is below 0.05."
+	p := "p is (1 + the number of surrogates with a coefficient as large in size)/(1 + the number of surrogates)" + w.cite("phipson2010") + "; the family-wise p takes the largest over the receptors of each surrogate, which meets all of them. It is not corrected over effect maps. An alignment was called shown if the family-wise p of its claim was below 0.05."
 	more := "Beside it stands the modified t test" + w.cite("clifford1989", "dutilleul1993") + ", and each region was left out in turn."
 	w.paragraph("Alignment with receptor densities", first, cov, p, more, "These p speak for other places, not for other people.")
 }

@@ -170,7 +170,7 @@ func (q *Receptors) nameWeighty(c chart, e *ReceptorEffect, points []receptorPoi
 		c.tip(q.placeTip(e, p, r))
 		c.raw(`</circle>`)
 		name := clip(q.place(p.place), 20)
-		if tx, ty, ok := labels.put(x, y, 10, 7*float64(len([]rune(name)))); ok {
+		if tx, ty, ok := labels.put(x, y, 10, 7.8*float64(len([]rune(name)))); ok {
 			c.text(tx, ty, `class="t strong small"`, name)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"phasl/crossover"
 	"phasl/receptor"
 )
 
@@ -234,7 +235,13 @@ func (q *Receptors) shiftView(s *ReceptorShift) receptorShiftView {
 	default:
 		v.Sentence = fmt.Sprintf("That alignment differs between %s and %s is not shown for any of %s.", first, second, plural(known, "receptor", "receptors"))
 	}
-	v.Sentence += " Here the people are taken as given: p speaks for other places only. What new people would show is asked of the map of the difference between treatments."
+	v.Sentence += " Here the people are taken as given: p speaks for other places only."
+	if slices.ContainsFunc(q.Effects, func(e ReceptorEffect) bool {
+		kind, _ := effectKind(e.Name)
+		return kind == crossover.Interaction && e.People != nil
+	}) {
+		v.Sentence += " What new people would show is asked of the map of the difference between treatments."
+	}
 	sym := q.symbol()
 	v.Table = q.comparisonTable("Receptor", [2]string{sym + ", " + first, sym + ", " + second}, s.Receptors, func(c *receptor.Comparison) string { return orText(c.Target, c.First) })
 	return v
