@@ -11,8 +11,10 @@
 //
 // [NewTrial] simulates a whole crossover trial: [Trial.Values] are its regional
 // CBF without images, [Trial.Person] the images of one person, [Trial.Ratings]
-// the scores of its questionnaires, [Trial.Planted], [Trial.Resolved] and
-// [Trial.PlantedCorrelations] what an analysis ought to find.
+// the scores of its questionnaires, [Trial.Planted], [Trial.Resolved],
+// [Trial.PlantedCorrelations] and [Trial.ReceptorTruth] what an analysis ought to
+// find. [Receptors] are densities of receptors that effects follow;
+// [SimulateReceptorTrials] counts how often they are found.
 //
 // Start with [Demo] for files, with [Brain.Maps] and [Simulate] for images in
 // memory.

@@ -164,7 +164,7 @@ const (
 // reference calls fn for every session of the reference population.
 func (t *Trial) reference(fn func(*TrialSession)) {
 	for k := range uint64(referenceTrials) {
-		o := TrialOptions{Subjects: referencePeople, Seed: referenceSeed + k, Effects: t.Options.Effects, Variances: t.Options.Variances, Symptoms: &Symptoms{None: true},
+		o := TrialOptions{Subjects: referencePeople, Seed: referenceSeed + k, Effects: t.Options.Effects, Variances: t.Options.Variances, Receptors: t.Options.Receptors, Symptoms: &Symptoms{None: true},
 			Plan: &crossover.Plan{Trial: crossover.TrialPlan{Treatments: t.Treatments, Phases: t.Phases}}}
 		tr, l := NewTrial(o)
 		if l.Err() != nil {
@@ -179,7 +179,8 @@ func (t *Trial) reference(fn func(*TrialSession)) {
 }
 
 // regressions returns that of each planted association, under its treatment.
-// They are kept: trials that differ in their seed alone share them.
+// They are kept: trials that differ in their seed alone share them, unless a
+// mixture of receptors, which goes with the seed, reaches a region.
 func (t *Trial) regressions() []regression {
 	list := t.Options.Symptoms.Associations
 	if len(list) == 0 {
@@ -191,6 +192,7 @@ func (t *Trial) regressions() []regression {
 	}
 	for i := range list {
 		a := &list[i]
+		key += t.mixedInto(a.Region)
 		key += fmt.Sprintf("|%q %q %q %q %q", a.Region, a.Measure, a.Phase, a.Adjust, a.Within)
 	}
 	kept.Lock()

@@ -3,6 +3,7 @@ package phantom
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -131,14 +132,19 @@ func TestTrialMoments(t *testing.T) {
 		type moments struct{ n, mean, between, session, scan float64 }
 		var m moments
 		var want Components
-		var planted []PlantedContrast
 		for k := range trials {
 			tr := newTrial(t, TrialOptions{Seed: uint64(k + 1)})
-			want, planted = tr.Components(region), tr.Planted(region)
-			effect := planted[0].CBF
+			want = tr.Components(region)
+			effect := map[int]float64{} // by treatment, as mixtures have an interaction
+			for _, c := range tr.Planted(region) {
+				if name, ok := strings.CutPrefix(c.Name, "phase:"); ok {
+					effect[slices.Index(tr.Treatments, name)] = c.CBF
+				}
+			}
 			v := tr.Values(region)
 			for i := 0; i < len(v); i += 4 {
-				a, b, c, d := v[i].CBF, v[i+1].CBF-effect, v[i+2].CBF, v[i+3].CBF-effect
+				visits := tr.People[i/4].Sessions
+				a, b, c, d := v[i].CBF, v[i+1].CBF-effect[visits[0].Treatment], v[i+2].CBF, v[i+3].CBF-effect[visits[1].Treatment]
 				s, u := (a+b)/2, (c+d)/2
 				m.n++
 				m.mean += (s + u) / 2

@@ -3,6 +3,7 @@ package phantom
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -73,16 +74,17 @@ type PlantedEffect struct {
 
 // DefaultEffects are those of ketamine: CBF rises everywhere, most in the
 // anterior cingulate, then in frontal cortex, insula and thalamus, and as much
-// under every treatment. See docs/methods/phantom.md for the sources.
+// under every treatment. [DefaultMixtures] add to them what goes with receptors.
+// See docs/methods/phantom.md for the sources.
 func DefaultEffects() []PlantedEffect {
 	var out []PlantedEffect
 	for _, e := range []struct {
 		region  string
 		percent float64
 	}{
-		{"all", 5}, {"white", 2}, {"frontal", 8}, {"occipital", 3}, {"cerebellum", 2},
-		{"MidCingulate", 11}, {"PosteriorCingulate", 6}, {"Insula", 10}, {"Thalamus", 10}, {"Putamen", 9}, {"Caudate", 8},
-		{"Hippocampus", 4}, {"Amygdala", 4},
+		{"all", 5.3}, {"white", 2}, {"frontal", 7}, {"occipital", 4}, {"cerebellum", 3.5},
+		{"MidCingulate", 9}, {"PosteriorCingulate", 6}, {"Insula", 8}, {"Thalamus", 8}, {"Putamen", 7.5}, {"Caudate", 7},
+		{"Hippocampus", 5}, {"Amygdala", 5},
 		{"sgACC", 12}, {"pgACC", 16}, {"dACC", 18},
 	} {
 		out = append(out, PlantedEffect{Kind: crossover.PhaseEffect, Region: e.region, Percent: e.percent})
@@ -189,7 +191,7 @@ func TrialRegions() []TrialRegion { return trialRegions() }
 // [mm³], from points 2 mm apart.
 func compartmentVolumes() []float64 {
 	out := make([]float64, compartments)
-	for _, p := range (&Brain{}).points(TemplateGrid(), 0) {
+	for _, p := range templatePoints() {
 		switch p.tissue {
 		case White:
 			out[0] += 8
@@ -199,6 +201,9 @@ func compartmentVolumes() []float64 {
 	}
 	return out
 }
+
+// templatePoints is what the centres of the template's voxels hold.
+var templatePoints = sync.OnceValue(func() []point { return (&Brain{}).points(TemplateGrid(), 0) })
 
 // baseCBF is the CBF of each compartment without any effect.
 var baseCBF = sync.OnceValue(func() []float64 { return Physiology{}.table() })
@@ -315,6 +320,7 @@ func (o *TrialOptions) check(treatments, phases []string) diag.List {
 	for _, e := range o.Effects {
 		o.checkEffect(e, treatments, phases, &l)
 	}
+	o.Receptors.check(treatments, phases, &l)
 	return l
 }
 
@@ -327,20 +333,16 @@ const (
 	leastCBF    = 0.05 // of the base, of any region in any scan
 )
 
+// mustBe adds a fault if value is none of the known ones.
+func mustBe(l *diag.List, field, what, value string, known []string) {
+	if !slices.Contains(known, value) {
+		l.Errorf(SimulationOptions, field, oneOf(value, known), "there is no %s %q", what, value)
+	}
+}
+
 func (o *TrialOptions) checkEffect(e PlantedEffect, treatments, phases []string, l *diag.List) {
 	const file = SimulationOptions
-	one := func(field, what, value string, known []string) {
-		for _, k := range known {
-			if k == value {
-				return
-			}
-		}
-		fix := "choose one of " + strings.Join(known, ", ")
-		if near, ok := diag.Nearest(value, known); ok {
-			fix = "did you mean " + near + "?"
-		}
-		l.Errorf(file, field, fix, "there is no %s %q", what, value)
-	}
+	one := func(field, what, value string, known []string) { mustBe(l, field, what, value, known) }
 	field := e.Kind + " effect"
 	one("effect", "kind of effect", e.Kind, effectKinds)
 	if e.Region == GlobalGrey || e.Region == GlobalWhite {

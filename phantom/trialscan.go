@@ -209,6 +209,7 @@ type TrialRecord struct {
 	Columns    map[string]string `json:"columns"`
 	Effects    []PlantedEffect   `json:"effects"`
 	Variances  Variances         `json:"variances"`
+	Receptors  *ReceptorMixtures `json:"receptors"`
 	Symptoms   *SymptomRecord    `json:"symptoms"` // null if there are no questionnaires
 	Scans      *TrialScans       `json:"scans"`    // null at region level
 }
@@ -217,10 +218,10 @@ type TrialRecord struct {
 // or "region".
 func (t *Trial) Record(level string, o TrialScans) TrialRecord {
 	r := TrialRecord{
-		Simulation: "phasl phantom trial 2", Level: level, Seed: t.Options.Seed, Subjects: t.Options.Subjects, Missing: t.Options.Missing,
+		Simulation: "phasl phantom trial 3", Level: level, Seed: t.Options.Seed, Subjects: t.Options.Subjects, Missing: t.Options.Missing,
 		Treatments: t.Treatments, Phases: t.Phases, Challenge: t.Challenge,
 		Columns: map[string]string{"treatment": t.columns.treatment, "period": t.columns.period, "sequence": t.columns.sequence, "phase": t.columns.phase},
-		Effects: t.Options.Effects, Variances: *t.Options.Variances, Symptoms: t.Options.Symptoms.record(),
+		Effects: t.Options.Effects, Variances: *t.Options.Variances, Receptors: t.Options.Receptors, Symptoms: t.Options.Symptoms.record(),
 	}
 	if level == "scan" {
 		r.Scans = &o

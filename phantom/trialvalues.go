@@ -149,9 +149,23 @@ func (t *Trial) planted(region string, base float64, of func([]float64) float64)
 		return of(e)
 	}
 	var out []PlantedContrast
-	add := func(name string, v float64) {
-		out = append(out, PlantedContrast{name, region, 100 * v / base, v})
+	for _, c := range t.contrasts(cell) {
+		out = append(out, PlantedContrast{c.name, region, 100 * c.value / base, c.value})
 	}
+	return out
+}
+
+// A namedContrast is the value of a standard contrast.
+type namedContrast struct {
+	name  string
+	value float64
+}
+
+// contrasts works out the standard contrasts from the cells of the design, in
+// their order.
+func (t *Trial) contrasts(cell func(treatment, phase, period, before int) float64) []namedContrast {
+	var out []namedContrast
+	add := func(name string, v float64) { out = append(out, namedContrast{name, v}) }
 	for ph := 1; ph < len(t.Phases); ph++ {
 		suffix := ""
 		if len(t.Phases) > 2 {

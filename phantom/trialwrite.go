@@ -47,9 +47,10 @@ const trialReadme = `A simulated crossover trial of %s and cerebral blood flow.
 No person was scanned: people, treatments, heads, blood flow and symptoms are
 drawn from formulas and random numbers by phasl's package phantom, at %s level.
 What was planted lies under derivatives/truth: effects.tsv (planted effects of
-every region), associations.tsv (correlations of blood flow with symptoms),
-variances.tsv (how people, sessions and scans differ), scans.tsv and regions.tsv
-(the true blood flow of every scan), trial.json (all options).
+every region), receptors.tsv (receptors that effects follow), associations.tsv
+(correlations of blood flow with symptoms), variances.tsv (how people, sessions
+and scans differ), scans.tsv and regions.tsv (the true blood flow of every scan),
+trial.json (all options). derivatives/receptors holds the receptors' densities.
 `
 
 // writeVisits writes the tables of sessions and scans of one person.
@@ -149,6 +150,9 @@ func (t *Trial) WriteTruth(dir string, blends []*Blend) error {
 	tables := []table{{"effects.tsv", t.effectTable}, {"variances.tsv", t.varianceTable}, {"scans.tsv", t.scanTable}, {"regions.tsv", t.regionTable}}
 	if !t.Options.Symptoms.None {
 		tables = append(tables, table{"associations.tsv", t.correlationTable})
+	}
+	if t.Densities != nil {
+		tables = append(tables, table{"receptors.tsv", t.receptorTable})
 	}
 	for _, table := range tables {
 		columns, rows := table.of(blends)

@@ -219,7 +219,10 @@ func (q *Receptors) forestRow(s *svg, e *ReceptorEffect, r receptorRow, x axis, 
 
 // forestCaption says what is drawn.
 func (q *Receptors) forestCaption(e *ReceptorEffect) string {
-	t := fmt.Sprintf("Circle: %s of the group’s effect map and the density, filled and ● if shown. Shaded: the middle 95 %% of %s under %s of the effect map.", q.symbol(), q.symbol(), nullWords(e.Alignments.Null))
+	t := "Filled, and ●: shown."
+	if e.Alignments != nil {
+		t = fmt.Sprintf("Circle: %s of the group’s effect map and the density, filled and ● if shown. Shaded: the middle 95 %% of %s under %s of the effect map.", q.symbol(), q.symbol(), nullWords(e.Alignments.Null))
+	}
 	if e.People != nil {
 		t += fmt.Sprintf(" Diamond: mean of the %s of single people’s maps, with its 95 %% interval over people; it is nearer zero, as one person’s map has more noise than a mean of many. An interval that leaves out zero is not the claim: the family-wise p is.", q.symbol())
 	}

@@ -59,7 +59,7 @@ func (q *Receptors) maps(v *groupView, conv Convention, scale float64) (figs []f
 		e := &q.Effects[i]
 		list = append(list, painting{capital(q.label(e)), "", receptor.Standardise(finiteOnly(e.Values))})
 	}
-	for i := range q.Panel {
+	for i := range min(len(q.Panel), maxPeople) {
 		d := &q.Panel[i]
 		say := "density"
 		if d.Tracer != "" {
@@ -96,7 +96,11 @@ func (q *Receptors) maps(v *groupView, conv Convention, scale float64) (figs []f
 		fig, _ := drawMosaic(v.ids.next(), picture{name: p.name, img: img, crop: in, ramp: receptorRamp, window: window{-top, top}, noBar: true}, layout{width: 400, columns: 4, axials: 8}, lines{}, conv, limit)
 		figs = append(figs, figureView{p.name, p.say, template.HTML(fig)})
 	}
-	note = "Each region is painted with its value: standard deviations from the map’s own mean over regions. Colours and slices are the same in all, so that likeness can be seen; regions without a value are black. A high value of an effect is a high one of this map, not a rise."
+	left := ""
+	if n := len(q.Panel) - maxPeople; n > 0 {
+		left = " " + plural(n, "further density is", "further densities are") + " not drawn, for length."
+	}
+	note = "Each region is painted with its value: standard deviations from the map’s own mean over regions. Colours and slices are the same in all, so that likeness can be seen; regions without a value are black. A high value of an effect is a high one of this map, not a rise." + left
 	return figs, template.HTML(drawScale(v.ids.next(), top)), note
 }
 

@@ -51,15 +51,11 @@ func (w *writer) densities(q *Receptors) {
 		excluded = excluded || len(d.Excluded) > 0
 	}
 	first := "Densities were those of " + strings.Join(list, "; ") + "."
-	measure := map[string]string{"absolute": "absolute CBF", "relative": "relative CBF"}[q.Measure]
-	if measure == "" {
-		measure = orText(q.Measure, "CBF")
-	}
 	var names []string
 	for i := range q.Effects {
 		names = append(names, q.label(&q.Effects[i]))
 	}
-	over := fmt.Sprintf("Effects on %s (%s) and densities were compared as means over %s", measure, strings.Join(names, "; "), plural(len(q.Parcels), "region", "regions"))
+	over := fmt.Sprintf("Effects on %s (%s) and densities were compared as means over %s", q.measureWords(), strings.Join(names, "; "), plural(len(q.Parcels), "region", "regions"))
 	if q.Atlas != "" {
 		over += " of " + q.Atlas
 	}
@@ -115,7 +111,7 @@ func (w *writer) alignments(q *Receptors) {
 	if len(a.Covariates) > 0 {
 		cov = "Surrogates were of the residuals on the covariates, added to what these fit" + w.cite("freedman1983") + "."
 	}
-	p := "p is (1 + the number of surrogates with a coefficient as large in size)/(1 + the number of surrogates)" + w.cite("phipson2010") + "; the family-wise p takes the largest over the receptors of each surrogate, which meets all of them. It is not corrected over effect maps."
+	p := "p is (1 + the number of surrogates with a coefficient as large in size)/(1 + the number of surrogates)" + w.cite("phipson2010") + "; the family-wise p takes the largest over the receptors of each surrogate, which meets all of them. It is not corrected over effect maps. An alignment was called shown if the family-wise p of its claim was below 0.05."
 	more := "Beside it stands the modified t test" + w.cite("clifford1989", "dutilleul1993") + ", and each region was left out in turn."
 	w.paragraph("Alignment with receptor densities", first, cov, p, more, "These p speak for other places, not for other people.")
 }
@@ -129,10 +125,10 @@ func (w *writer) newPeople(q *Receptors) {
 	p := q.Effects[k].People
 	ranked := ""
 	if p.Method == receptor.Spearman {
-		ranked = ", ranked"
+		ranked = " and ranked"
 	}
-	first := fmt.Sprintf("Whether an alignment would hold for new people and other places was tested on the effect maps%s of each of %s. With a_i the product of the map of person i with a density of length 1, ē the mean map and r = ā/|ē|, the variance of r over both samples is V = V1 + V2 − V12%s, with V1 = Σ(a_i − ā)²/(n(n − 1))/|ē|² that over people, V2 the mean square of the coefficients r* of surrogates of ē, and V12, what both count, the smallest of V1, V2 and λV2, λ being the share of people’s noise in |ē|².",
-		ranked, plural(len(p.Names), "person", "people"), w.cite("cameron2011"))
+	first := fmt.Sprintf("Whether an alignment would hold for new people and other places was tested on the effect maps of %s, one each%s. With a_i the product of the centred map of person i with a density of length 1, ē the mean map and r = ā/|ē|, the variance of r over both samples is V = V1 + V2 − V12%s, with V1 = Σ(a_i − ā)²/(n(n − 1))/|ē|² that over people, V2 the mean square of the coefficients r* of surrogates of ē, and V12, what both count, the smallest of V1, V2 and λV2, λ being the share of people’s noise in |ē|².",
+		plural(len(p.Names), "person", "people"), ranked, w.cite("cameron2011"))
 	second := fmt.Sprintf("Each of %d draws of the joint null flipped the signs s of people and took a surrogate: r** = √V·(Σ s_i·a_i/(n·|ē|) + r*)/√(V1* + V2), V1* being that of the flipped values. The family-wise p, on which claims rest, is that of the largest size of r** over the receptors.", p.Surrogates)
 	alone := "Sign flips of people alone (p, people) and surrogates alone (p, places) are given beside it and are no claims: the one is small for any map that people share, the other where the noise of people looks like a receptor. Means over people are of Fisher’s z, with Student’s interval."
 	w.paragraph("New people and other places", first, second, alone)

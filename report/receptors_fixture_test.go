@@ -68,7 +68,7 @@ func (f fakePanel) make(t testing.TB) *Receptors {
 		}
 		q.Panel = append(q.Panel, d)
 	}
-	o := receptor.Options{Method: f.method, Surrogates: 199, Seed: 11}
+	o := receptor.Options{Method: f.method, Surrogates: 199, Seed: 11, Families: &receptor.Families{}}
 	if f.covariate {
 		o.Covariates = []receptor.Map{{File: "grey.nii.gz", Values: smooth(at, rng)}}
 		q.Adjust = []string{"grey matter"}

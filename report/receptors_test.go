@@ -1,16 +1,390 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
+	"phasl/nullmap"
 	"phasl/receptor"
 )
 
-func TestReceptorsPage(t *testing.T) {
+// twoDecimals writes a coefficient by another road than the page's.
+func twoDecimals(v float64) string {
+	s := strings.Replace(fmt.Sprintf("%.2f", v), "-", "−", 1)
+	if s == "−0.00" {
+		return "0.00"
+	}
+	return s
+}
+
+func receptorTrial(t testing.TB, q *Receptors) *Group {
+	t.Helper()
 	g := fakeTrial{people: 26, others: 4, seed: 3}.group()
-	g.Receptors = fakePanel{places: 60, receptors: 7, people: 20, method: receptor.Spearman, seed: 2}.make(t).withLabels(3)
+	g.Receptors = q
 	g.Methods, g.References = GroupMethods(g)
+	return g
+}
+
+func standardPanel(t testing.TB) *Receptors {
+	return fakePanel{places: 60, receptors: 7, people: 20, method: receptor.Spearman, seed: 2}.make(t)
+}
+
+// Every number of the tables is that of the analysis.
+func TestReceptorsPage(t *testing.T) {
+	q := standardPanel(t).withLabels(3)
+	g := receptorTrial(t, q)
 	page := renderGroup(t, g)
 	keep(t, "receptors.html", page)
 	wellFormed(t, page)
+	if page != renderGroup(t, g) {
+		t.Error("two renderings differ")
+	}
+	if !strings.Contains(page, `<a href="#receptors">Receptors</a>`) {
+		t.Error("the contents lack the part")
+	}
+	if a, b, c := strings.Index(page, `<section id="evidence"`), strings.Index(page, `<section id="receptors"`), strings.Index(page, `<section id="models"`); !(a < b && b < c) {
+		t.Errorf("the part is at %d, not between evidence, %d, and models, %d", b, a, c)
+	}
+	part := section(t, page, "receptors")
+	text := plain(part)
+	for i := range q.Effects {
+		e := &q.Effects[i]
+		id := fmt.Sprintf("receptor-%d", i+1)
+		if !strings.Contains(page, `<a href="#`+id+`">`) || !strings.Contains(part, `<h3 id="`+id+`">`) {
+			t.Errorf("%s is not linked from the lead", e.Label)
+		}
+		for k, a := range e.Alignments.Results {
+			p, r := e.People.Results[k], e.Regression.Terms[k]
+			for what, row := range map[string]string{
+				"alignment": strings.Join([]string{a.Target, strconv.Itoa(a.N), twoDecimals(a.R), twoDecimals(a.Low) + " to " + twoDecimals(a.High), pText(a.P), pText(a.PFWE),
+					twoDecimals(p.Mean), twoDecimals(p.Low) + " to " + twoDecimals(p.High), fmt.Sprintf("%d of 20", p.Positive), twoDecimals(p.R), pText(p.PFlip), pText(p.PPlaces), pText(p.PJoint), pText(p.PJointFWE),
+					fmt.Sprintf("%.1f", a.Parametric.Effective), pText(a.Parametric.P)}, " "),
+				"regression": strings.Join([]string{r.Target, twoDecimals(r.Beta), fixed(r.Alone, 3), fixed(r.Unique, 3), fixed(r.Dominance, 3), pText(r.PDominance), fixed(r.Relative, 3), fmt.Sprintf("%.1f", r.VIF)}, " "),
+			} {
+				if !strings.Contains(text, row) {
+					t.Errorf("%s, %s: no row %q", e.Label, what, row)
+				}
+			}
+			most := slices.MaxFunc(a.Influence, func(x, y receptor.Influence) int { return cmp.Compare(math.Abs(x.Change), math.Abs(y.Change)) })
+			if want := q.Parcels[most.Place] + ": " + fixed(most.Without, 3); !strings.Contains(text, want) {
+				t.Errorf("%s, %s: the table of influence lacks %q", e.Label, a.Target, want)
+			}
+		}
+		r := e.Regression
+		for _, want := range []string{
+			fmt.Sprintf("over %d regions, R² = %s (adjusted %s). By chance, as smooth maps are alike, it would be %s in the mean (%s)", r.N, twoDecimals(r.R2), twoDecimals(r.Adjusted), twoDecimals(r.NullMean), strings.ReplaceAll(pIs(r.P), "\u00a0", " ")),
+			fmt.Sprintf("farther than 40 mm away, %d regions correlate with what they are at r = %s, by chance %s ± %s", r.CV.N, twoDecimals(r.CV.R), twoDecimals(r.CV.NullMean), twoDecimals(r.CV.NullSD)),
+			fmt.Sprintf("Variogram error %s (0: perfect; poor above 0.25 if p is below 0.05), roughness between neighbours %s", twoDecimals(e.Alignments.Fit.Error), twoDecimals(e.Alignments.Fit.Roughness)),
+		} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: %q is not said", e.Label, want)
+			}
+		}
+		for _, c := range slices.Concat(e.Alignments.Cautions, e.People.Cautions, r.Cautions) {
+			if !strings.Contains(strings.ToLower(text), strings.ToLower(c)) {
+				t.Errorf("caution %q is not shown", c)
+			}
+		}
+		for _, c := range e.Pairs {
+			if want := strings.Join([]string{c.First + " − " + c.Second, strconv.Itoa(c.N), twoDecimals(c.R1), twoDecimals(c.R2), signedTwo(c.Difference), twoDecimals(c.NullSD), pText(c.P), pText(c.PFWE)}, " "); !strings.Contains(text, want) {
+				t.Errorf("no comparison %q", want)
+			}
+		}
+	}
+	for _, c := range q.Shifts[0].Receptors {
+		if want := strings.Join([]string{c.Target, strconv.Itoa(c.N), twoDecimals(c.R1), twoDecimals(c.R2), signedTwo(c.Difference), twoDecimals(c.NullSD), pText(c.P), pText(c.PFWE)}, " "); !strings.Contains(text, want) {
+			t.Errorf("no shift %q", want)
+		}
+	}
+	for _, want := range []string{"not occupancy", "the effect under naltrexone and the effect under placebo", "people are taken as given", "not known", "not stated", "MOR [11C]tracer0 10 60 of 60 Author0 et al. 2020, doi:10.1000/density.0 CC BY 4.0 MNI152", "59 of 60", "Region_05_L", "R: the person's right"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the part lacks %q", want)
+		}
+	}
+	for class, n := range map[string]int{"chart scatter": 14, "chart forest receptors": 2, "chart shares": 2, "chart variogram": 2, "chart matrix": 1, "chart scale": 1, "brain": 9} {
+		if got := strings.Count(part, `<svg class="`+class+`"`); got != n {
+			t.Errorf("%d drawings %q, want %d", got, class, n)
+		}
+	}
+	for _, doi := range []string{"10.1198/jbes.2010.07136", "10.2202/1544-6115.1585", "10.1037/0033-2909.114.3.542", "10.1207/S15327906MBR3501_1", "10.1000/density.6"} {
+		if !strings.Contains(page, "https://doi.org/"+doi) {
+			t.Errorf("%s is not cited", doi)
+		}
+	}
+}
+
+// What is said to be shown rests on the family-wise p of people and places, or
+// without people's maps on that of places, and on no other p.
+func TestReceptorClaims(t *testing.T) {
+	at := func(target string, r, p, fwe float64) receptor.Alignment {
+		return receptor.Alignment{Target: target, File: target, N: 60, R: r, P: p, PFWE: fwe, Low: -0.3, High: 0.3}
+	}
+	person := func(target string, r, flip, places, joint, fwe float64) receptor.PeopleAlignment {
+		return receptor.PeopleAlignment{Target: target, File: target, N: 60, R: r, Mean: r / 2, PFlip: flip, PPlaces: places, PJoint: joint, PJointFWE: fwe, Each: []float64{1, 2}}
+	}
+	q := &Receptors{Method: receptor.Pearson, Effects: []ReceptorEffect{{Label: "ketamine effect"}}}
+	for _, target := range []string{"MOR", "D2", "KOR"} {
+		q.Panel = append(q.Panel, receptor.Density{Source: receptor.Source{Target: target, File: target}})
+	}
+	e := &q.Effects[0]
+	e.Alignments = &receptor.Alignments{Method: receptor.Pearson, Results: []receptor.Alignment{at("MOR", 0.5, 0.001, 0.001), at("D2", -0.4, 0.001, 0.04), at("KOR", 0.1, 0.6, 0.9)}}
+	for _, tt := range []struct {
+		name   string
+		people []receptor.PeopleAlignment
+		want   string
+		tags   string
+	}{
+		{"places only", nil, "Values are higher where MOR (r = 0.50, p = 0.001) is denser and lower where D2 (r = −0.40, p = 0.040) is denser; no alignment with the other 1 receptor is shown. This speaks for other places only, not for other people.", "+ MOR, − D2"},
+		{"each p alone is small", []receptor.PeopleAlignment{person("MOR", 0.5, 0.001, 0.001, 0.001, 0.2), person("D2", -0.4, 0.001, 0.001, 0.04, 0.06), person("KOR", 0.1, 0.9, 0.9, 0.9, 0.9)}, "No alignment with any of 3 receptors is shown (nearest: D2, r = −0.40, p = 0.060).", "○ none shown"},
+		{"people and places", []receptor.PeopleAlignment{person("MOR", 0.5, 0.2, 0.2, 0.2, 0.04), person("D2", -0.4, 0.2, 0.2, 0.2, 0.2), person("KOR", nan, nan, nan, nan, nan)}, "Values are higher where MOR (r = 0.50, p = 0.040) is denser; no alignment with the other 1 receptor is shown. Not computed: KOR.", "+ MOR"},
+		{"at the limit", []receptor.PeopleAlignment{person("MOR", 0.5, 0, 0, 0, 0.05)}, "No alignment with the density of MOR is shown (r = 0.50, p = 0.0500).", "○ none shown"},
+		{"nothing", []receptor.PeopleAlignment{person("MOR", nan, nan, nan, nan, nan)}, "Not computed: MOR.", "✕ not computed"},
+		{"all", []receptor.PeopleAlignment{person("MOR", 0.5, 0, 0, 0, 0.01), person("D2", 0.5, 0, 0, 0, 0.02)}, "Values are higher where MOR (r = 0.50, p = 0.010) and D2 (r = 0.50, p = 0.020) are denser.", "+ MOR, + D2"},
+	} {
+		e.People = nil
+		if tt.people != nil {
+			e.People = &receptor.People{Results: tt.people}
+		}
+		if got := strings.ReplaceAll(q.sentence(e), "\u00a0", " "); got != tt.want {
+			t.Errorf("%s:\n%s\nwant\n%s", tt.name, got, tt.want)
+		}
+		var tags []string
+		for _, x := range q.tags(e) {
+			tags = append(tags, x.Symbol+" "+x.Text)
+		}
+		if got := strings.Join(tags, ", "); got != tt.tags {
+			t.Errorf("%s: labels %q, want %q", tt.name, got, tt.tags)
+		}
+		shown := 0
+		for _, c := range q.claims(e) {
+			if c.p < 0.05 {
+				shown++
+			}
+		}
+		fig := q.drawForest("x", e, q.forestAxis(), 0, len(q.rows(e)))
+		filled := 0
+		for _, m := range elements(t, fig, "circle", "f0") {
+			if m["r"] == "6" {
+				filled++
+			}
+		}
+		if filled != shown || strings.Count(fig, " ●<") != shown {
+			t.Errorf("%s: %d circles are filled, %d are shown", tt.name, filled, shown)
+		}
+		bold := 0
+		for _, r := range q.alignmentTable(e).Rows {
+			if r.Claim {
+				bold++
+			}
+		}
+		if bold != shown {
+			t.Errorf("%s: %d rows are bold, %d are shown", tt.name, bold, shown)
+		}
+	}
+}
+
+// correlation is Pearson's of pairs.
+func correlation(x, y []float64) float64 {
+	mx, sx := meanSD(x)
+	my, sy := meanSD(y)
+	sum := 0.0
+	for i := range x {
+		sum += (x[i] - mx) * (y[i] - my) / float64(len(x)-1)
+	}
+	return sum / (sx * sy)
+}
+
+// Where points stand in a drawing has the correlation that is printed, with
+// ranks and without; the parcels ringed are those that weigh most.
+func TestReceptorScatter(t *testing.T) {
+	for _, m := range receptor.Methods() {
+		q := fakePanel{places: 40, receptors: 3, people: 8, method: m, seed: 5}.make(t)
+		q.Effects[0].Values[7] = q.Effects[0].Values[8] // ties
+		at := receptor.Places{Names: q.Parcels, Coords: nullmap.NewLayout(40).Coords}
+		a, l := receptor.Align(receptor.Map{Values: q.Effects[0].Values}, q.Panel, at, receptor.Options{Method: m, Surrogates: 19})
+		if l.Err() != nil {
+			t.Fatal(l)
+		}
+		e := &q.Effects[0]
+		e.Alignments = a
+		for k, r := range a.Results {
+			fig := q.drawScatter("x", e, k, true)
+			_, dots, _ := strings.Cut(fig, `<g class="dots">`)
+			dots, _, _ = strings.Cut(dots, "</g>")
+			var x, y []float64
+			for _, c := range elements(t, "<g>"+dots+"</g>", "circle", "") {
+				x, y = append(x, float(t, c["cx"])), append(y, -float(t, c["cy"]))
+			}
+			if len(x) != r.N || math.Abs(correlation(x, y)-r.R) > 1e-4 { // drawn to a hundredth of a unit
+				t.Errorf("%s, %s: %d points correlate %.6f, want %d and %.6f", m, r.Target, len(x), correlation(x, y), r.N, r.R)
+			}
+			if n := strings.Count(dots, "<title>Region_"); n != r.N {
+				t.Errorf("%d of %d points are named", n, r.N)
+			}
+			sorted := slices.Clone(r.Influence)
+			slices.SortStableFunc(sorted, func(a, b receptor.Influence) int { return cmp.Compare(math.Abs(b.Change), math.Abs(a.Change)) })
+			rings := strings.Split(fig, `class="weighty c1"><title>`)[1:]
+			if len(rings) != receptorLabels {
+				t.Fatalf("%d rings", len(rings))
+			}
+			for i, ring := range rings {
+				want := fmt.Sprintf("%s: ", q.Parcels[sorted[i].Place])
+				if !strings.HasPrefix(ring, want) || !strings.Contains(ring, "without it "+q.symbol()+" = "+twoDecimals(sorted[i].Without)) {
+					t.Errorf("ring %d is of %.60s, want %s%g", i, ring, want, sorted[i].Without)
+				}
+			}
+			bare := q.drawScatter("x", e, k, false)
+			if n := strings.Count(elements(t, bare, "path", "points")[0]["d"], "h0"); n != r.N {
+				t.Errorf("without tooltips %d points, want %d", n, r.N)
+			}
+		}
+	}
+}
+
+func TestMidRanks(t *testing.T) {
+	if got, want := midRanks([]float64{3, 1, 3, 2, 3}), []float64{4, 1, 4, 2, 4}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// Marks and bands of the forest stand at their values, on one axis for all
+// effect maps.
+func TestReceptorForest(t *testing.T) {
+	q := standardPanel(t)
+	x := q.forestAxis()
+	for i := range q.Effects {
+		e := &q.Effects[i]
+		fig := q.drawForest("x", e, x, 0, 7)
+		x := x
+		x.from = 0
+		var names []string
+		for _, r := range q.rows(e) {
+			names = append(names, r.name)
+		}
+		x.from = labelColumn(names)
+		bands := elements(t, fig, "rect", "chance")[1:] // the first is the key's
+		means := elements(t, fig, "line", "whisker")
+		marks := slices.Concat(elements(t, fig, "circle", "f0"), elements(t, fig, "circle", "open"))
+		slices.SortFunc(marks, func(a, b map[string]string) int { return cmp.Compare(float(t, a["cy"]), float(t, b["cy"])) })
+		marks = marks[2:] // the key's
+		for k, a := range e.Alignments.Results {
+			from, to := float(t, bands[k]["x"]), float(t, bands[k]["x"])+float(t, bands[k]["width"])
+			p := e.People.Results[k]
+			for _, c := range []struct{ got, value float64 }{{from, a.Low}, {to, a.High}, {float(t, marks[k]["cx"]), a.R}, {float(t, means[k]["x1"]), p.Low}, {float(t, means[k]["x2"]), p.High}} {
+				if want := x.at(c.value); math.Abs(c.got-want) > 0.011 {
+					t.Errorf("%s: %g stands at %g, want %g", a.Target, c.value, c.got, want)
+				}
+			}
+		}
+	}
+}
+
+// The pieces of the bar are as wide as the dominances, which add up to R².
+func TestReceptorShares(t *testing.T) {
+	q := standardPanel(t)
+	e := &q.Effects[0]
+	fig := q.drawShares("x", e)
+	parts := elements(t, fig, "rect", "part")
+	if len(parts) != 14 {
+		t.Fatalf("%d bars, want 7 in the sum and 7 below it", len(parts))
+	}
+	scale := 0.0
+	for k, term := range e.Regression.Terms {
+		a, b := float(t, parts[k]["width"]), float(t, parts[7+k]["width"])
+		if math.Abs(a-b) > 0.011 {
+			t.Errorf("%s: %g wide in the sum and %g by itself", term.Target, a, b)
+		}
+		if k == 0 {
+			scale = a / term.Dominance
+		}
+		if math.Abs(a-scale*term.Dominance) > 0.02 {
+			t.Errorf("%s: %g wide, want %g", term.Target, a, scale*term.Dominance)
+		}
+	}
+	last := parts[6]
+	if got, want := float(t, last["x"])+float(t, last["width"])-float(t, parts[0]["x"]), scale*e.Regression.R2; math.Abs(got-want) > 0.05 {
+		t.Errorf("the sum is %g wide, want %g for R²", got, want)
+	}
+	if null := elements(t, fig, "line", "nullmean"); math.Abs(float(t, null[0]["x1"])-float(t, parts[0]["x"])-scale*e.Regression.NullMean) > 0.02 {
+		t.Error("the mean of chance is not where it should be")
+	}
+}
+
+// The matrix has every correlation once; another effect's is drawn only where
+// it differs.
+func TestReceptorMatrix(t *testing.T) {
+	q := standardPanel(t)
+	var n ids
+	m := q.matrices(&n)
+	if len(m) != 1 {
+		t.Fatalf("%d matrices", len(m))
+	}
+	c := q.Effects[0].Regression.Correlations
+	for i := range c {
+		for j := range i {
+			want := fmt.Sprintf("<title>%s and %s: %s</title>", q.Panel[i].Target, q.Panel[j].Target, fixed(c[i][j], 3))
+			if strings.Count(string(m[0].Drawing), want) != 1 {
+				t.Errorf("no %q", want)
+			}
+		}
+	}
+	if !strings.Contains(m[0].Say, "Most alike: 5-HT2A and GABA-A α5") {
+		t.Error(m[0].Say)
+	}
+	other := *q.Effects[1].Regression
+	other.Correlations = slices.Clone(c)
+	other.Correlations[1] = slices.Clone(c[1])
+	other.Correlations[1][0] += 0.1
+	q.Effects[1].Regression = &other
+	if m := q.matrices(&n); len(m) != 2 || !strings.Contains(m[1].Say, "ketamine effect under naltrexone") {
+		t.Errorf("%d matrices", len(m))
+	}
+}
+
+// A poor fit is said to be one.
+func TestReceptorVariogram(t *testing.T) {
+	q := standardPanel(t)
+	e := &q.Effects[0]
+	tags, _ := fitWords(e)
+	if want := map[bool]string{true: "poor fit", false: "surrogates fit"}[e.Alignments.Fit.Poor()]; tags[0].Text != want {
+		t.Errorf("label %q, want %q", tags[0].Text, want)
+	}
+	f := &e.Alignments.Fit
+	f.Error, f.P = 0.6, 0.01
+	if tags, say := fitWords(e); tags[0].Text != "poor fit" || tags[0].Class != "warn" || !strings.Contains(say, "error 0.60") {
+		t.Errorf("a poor fit is called %q: %s", tags[0].Text, say)
+	}
+	if n := len(elements(t, q.drawVariogram("x", e), "circle", "f1")); n != len(f.H)+1 {
+		t.Errorf("%d points, want %d and the key's", n, len(f.H))
+	}
+}
+
+// Each voxel of the atlas has its parcel's place, and the others none.
+func TestReceptorPainting(t *testing.T) {
+	q := standardPanel(t).withLabels(6)
+	q.Label[3] = -5 // a parcel that the image does not have
+	place, in := q.painted()
+	n := 0
+	for i, v := range q.Labels.Data {
+		want := int32(-1)
+		if k := slices.Index(q.Label, int(v)); k >= 0 && v != 0 {
+			want = int32(k)
+			n++
+		}
+		if place[i] != want || in.In[i] != (want >= 0) {
+			t.Fatalf("voxel %d with label %g is of parcel %d, want %d", i, v, place[i], want)
+		}
+	}
+	if n == 0 {
+		t.Error("nothing was painted")
+	}
+	q.Label = nil
+	if place, _ := q.painted(); place != nil {
+		t.Error("without labels there is something to paint")
+	}
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -68,15 +69,7 @@ func midRanks(v []float64) []float64 {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case v[a] < v[b]:
-			return -1
-		case v[a] > v[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(v[a], v[b]) })
 	out := make([]float64, len(v))
 	for i := 0; i < len(order); {
 		j := i
@@ -164,15 +157,7 @@ func (q *Receptors) drawScatter(id string, e *ReceptorEffect, k int, tips bool) 
 // changes most.
 func (q *Receptors) nameWeighty(c chart, e *ReceptorEffect, points []receptorPoint, r float64) {
 	most := slices.DeleteFunc(slices.Clone(points), func(p receptorPoint) bool { return !isNumber(p.change) })
-	slices.SortStableFunc(most, func(a, b receptorPoint) int {
-		switch d := math.Abs(b.change) - math.Abs(a.change); {
-		case d > 0:
-			return 1
-		case d < 0:
-			return -1
-		}
-		return 0
-	})
+	slices.SortStableFunc(most, func(a, b receptorPoint) int { return cmp.Compare(math.Abs(b.change), math.Abs(a.change)) })
 	labels := placer{left: c.x.from, right: c.x.to + 4, top: c.y.to - 4, bottom: c.y.from}
 	most = most[:min(len(most), receptorLabels)]
 	for _, p := range most { // labels keep off rings
@@ -185,7 +170,7 @@ func (q *Receptors) nameWeighty(c chart, e *ReceptorEffect, points []receptorPoi
 		c.tip(q.placeTip(e, p, r))
 		c.raw(`</circle>`)
 		name := clip(q.place(p.place), 20)
-		if tx, ty, ok := labels.put(x, y, 10, 7*float64(len([]rune(name)))); ok {
+		if tx, ty, ok := labels.put(x, y, 10, 7.8*float64(len([]rune(name)))); ok {
 			c.text(tx, ty, `class="t strong small"`, name)
 		}
 	}

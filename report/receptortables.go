@@ -1,12 +1,14 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 
+	"phasl/crossover"
 	"phasl/receptor"
 )
 
@@ -44,7 +46,11 @@ func (q *Receptors) alignmentTable(e *ReceptorEffect) *plainTable {
 		if a == nil {
 			a = noAlignment()
 		}
-		row.Cells = append(row.Cells, strconv.Itoa(a.N), r2(a.R), between(a.Low, a.High), pText(a.P), pText(a.PFWE))
+		n := strconv.Itoa(a.N)
+		if r.a == nil {
+			n = dash
+		}
+		row.Cells = append(row.Cells, n, r2(a.R), between(a.Low, a.High), pText(a.P), pText(a.PFWE))
 		if e.People != nil {
 			p := r.p
 			if p == nil {
@@ -76,8 +82,10 @@ func noAlignment() *receptor.Alignment {
 
 // tableNote explains the columns.
 func (q *Receptors) tableNote(e *ReceptorEffect) string {
-	a := e.Alignments
-	t := fmt.Sprintf("n: regions with both; 95 %% of chance: the middle of %s among %d %s of the effect map (seed %d); family-wise: over the receptors.", q.symbol(), a.Surrogates, nullWords(a.Null), a.Seed)
+	t := "Family-wise: over the receptors."
+	if a := e.Alignments; a != nil {
+		t = fmt.Sprintf("n: regions with both; 95 %% of chance: the middle of %s among %d %s of the effect map (seed %d); family-wise: over the receptors.", q.symbol(), a.Surrogates, nullWords(a.Null), a.Seed)
+	}
 	if e.People != nil {
 		t += " p (people): would new people show it at these places? p (places): is it more than any map as smooth would show? p (both): the test that allows for people and places together, on which the claim rests; bold: its family-wise p is below 0.05."
 	} else {
@@ -90,15 +98,7 @@ func (q *Receptors) tableNote(e *ReceptorEffect) string {
 // that change it most first.
 func influential(a *receptor.Alignment) []receptor.Influence {
 	out := slices.DeleteFunc(slices.Clone(a.Influence), func(f receptor.Influence) bool { return !isNumber(f.Change) })
-	slices.SortStableFunc(out, func(a, b receptor.Influence) int {
-		switch d := math.Abs(b.Change) - math.Abs(a.Change); {
-		case d > 0:
-			return 1
-		case d < 0:
-			return -1
-		}
-		return 0
-	})
+	slices.SortStableFunc(out, func(a, b receptor.Influence) int { return cmp.Compare(math.Abs(b.Change), math.Abs(a.Change)) })
 	return out
 }
 
@@ -235,7 +235,13 @@ func (q *Receptors) shiftView(s *ReceptorShift) receptorShiftView {
 	default:
 		v.Sentence = fmt.Sprintf("That alignment differs between %s and %s is not shown for any of %s.", first, second, plural(known, "receptor", "receptors"))
 	}
-	v.Sentence += " Here the people are taken as given: p speaks for other places only. What new people would show is asked of the map of the difference between treatments."
+	v.Sentence += " Here the people are taken as given: p speaks for other places only."
+	if slices.ContainsFunc(q.Effects, func(e ReceptorEffect) bool {
+		kind, _ := effectKind(e.Name)
+		return kind == crossover.Interaction && e.People != nil
+	}) {
+		v.Sentence += " What new people would show is asked of the map of the difference between treatments."
+	}
 	sym := q.symbol()
 	v.Table = q.comparisonTable("Receptor", [2]string{sym + ", " + first, sym + ", " + second}, s.Receptors, func(c *receptor.Comparison) string { return orText(c.Target, c.First) })
 	return v
