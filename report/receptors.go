@@ -28,14 +28,14 @@ type Receptors struct {
 type ReceptorEffect struct {
 	Name   string    // of the contrast: "phase_average", "interaction:naltrexone"
 	Label  string    // in words
-	Unit   string    // of Values
+	Unit   string    // of Values; "" for a ratio or a difference of logarithms
 	Values []float64 // the group's effect in each parcel; NaN where there is none
 
 	Alignments *receptor.Alignments  // of the group's map, for other places
 	People     *receptor.People      // of the people's maps, for new people and other places
-	PeopleNote string                // why People is nil, or whom it leaves out
+	PeopleNote string                // a sentence on why People is nil, or whom it leaves out
 	Regression *receptor.Regression  // all receptors at once
-	Note       string                // why Regression is nil
+	Note       string                // a sentence on why Regression is nil, or Alignments and all that follows
 	Pairs      []receptor.Comparison // of receptors; nil: none were compared
 }
 

@@ -23,14 +23,14 @@ func TestReceptorsMissing(t *testing.T) {
 	}{
 		{"no people's maps", fakePanel{places: 30, receptors: 3, people: 6, method: receptor.Pearson, seed: 4}, func(q *Receptors) {
 			for i := range q.Effects {
-				q.Effects[i].People, q.Effects[i].PeopleNote = nil, "only 2 people have every scan"
+				q.Effects[i].People, q.Effects[i].PeopleNote = nil, "There is no test over people: 2 have a map"
 			}
-		}, []string{"This speaks for other places only, not for other people.", "People’s maps: only 2 people have every scan", "places only", "p speaks for other places only", "30 parcels are few"}, []string{"p (both)", "mean of people", "people and places", "new people"}},
+		}, []string{"This speaks for other places only, not for other people.", "There is no test over people: 2 have a map.", "places only", "p speaks for other places only", "30 parcels are few"}, []string{"p (both)", "mean of people", "people and places", "new people"}},
 		{"no regression", fakePanel{places: 30, receptors: 3, people: 6, method: receptor.Spearman, seed: 4}, func(q *Receptors) {
 			for i := range q.Effects {
-				q.Effects[i].Regression, q.Effects[i].Note = nil, "the density of D2 is determined by those before it"
+				q.Effects[i].Regression, q.Effects[i].Note = nil, "The receptors were not taken together: D2 is determined by those before it"
 			}
-		}, []string{"All receptors at once Not computed: The density of D2 is determined by those before it."}, []string{"dominance", "How alike the densities are"}},
+		}, []string{"All receptors at once The receptors were not taken together: D2 is determined by those before it."}, []string{"dominance", "How alike the densities are"}},
 		{"a receptor without values", fakePanel{places: 30, receptors: 3, people: 6, method: receptor.Spearman, seed: 4}, func(q *Receptors) {
 			for k := range q.Panel[1].Values {
 				q.Panel[1].Values[k] = nan
@@ -53,7 +53,7 @@ func TestReceptorsMissing(t *testing.T) {
 				q.Effects[i] = ReceptorEffect{Name: "phase_average", Note: "19 regions have a value", PeopleNote: "19 regions have a value"}
 			}
 			q.Shifts, q.Panel, q.Parcels = nil, nil, nil
-		}, []string{"No alignment was computed.", "✕ not computed", "Not computed: 19 regions have a value."}, []string{"Where the densities are from"}},
+		}, []string{"No alignment was computed.", "✕ not computed", "19 regions have a value."}, []string{"Where the densities are from", "All receptors at once"}},
 		{"covariates", fakePanel{places: 30, receptors: 3, people: 6, method: receptor.Spearman, covariate: true, seed: 4}, nil, []string{"after taking out grey matter", "partial Spearman’s rank correlation", "The points are not adjusted", "Of what the covariates leave of the map"}, []string{"Line: least squares"}},
 		{"labels that fit nothing", fakePanel{places: 30, receptors: 2, people: 6, method: receptor.Pearson, seed: 4}, func(q *Receptors) {
 			q.Labels = voxel.NewImage(gridMM(voxel.Vec{12, 12, 12}))

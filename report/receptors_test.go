@@ -346,6 +346,25 @@ func TestReceptorMatrix(t *testing.T) {
 	}
 }
 
+// Likeness may be that of opposites.
+func TestMostAlike(t *testing.T) {
+	if i, j, r := mostAlike([][]float64{{1, 0.5, -0.9}, {0.5, 1, nan}, {-0.9, nan, 1}}); i != 0 || j != 2 || r != -0.9 {
+		t.Errorf("%d and %d (%g), want 0 and 2", i, j, r)
+	}
+	if i, _, _ := mostAlike([][]float64{{1}}); i >= 0 {
+		t.Error("one density is like another")
+	}
+}
+
+// Differences of logarithms and ratios have no unit.
+func TestReceptorUnit(t *testing.T) {
+	for u, want := range map[string]string{"": "", "1": "", "mL/100g/min": CBFUnit, "arbitrary": "arbitrary units"} {
+		if got := (&Receptors{}).unit(&ReceptorEffect{Unit: u}); got != want {
+			t.Errorf("unit %q is printed %q, want %q", u, got, want)
+		}
+	}
+}
+
 // A poor fit is said to be one.
 func TestReceptorVariogram(t *testing.T) {
 	q := standardPanel(t)

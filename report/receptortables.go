@@ -187,6 +187,9 @@ func (q *Receptors) pairWords(e *ReceptorEffect) string {
 		}
 	}
 	t := fmt.Sprintf("Of %s, none is shown to differ", plural(len(e.Pairs), "comparison", "comparisons"))
+	if n := len(shown); n > mostNamed {
+		shown = append(shown[:mostNamed:mostNamed], fmt.Sprintf("%d more", n-mostNamed))
+	}
 	if len(shown) > 0 {
 		t = "The map is shown to align differently with " + joinAnd(shown)
 	}
@@ -279,10 +282,10 @@ func (q *Receptors) sourceTable() *plainTable {
 	return t
 }
 
-// unit is the unit of an effect's values; "" for a ratio.
+// unit is the unit of an effect's values, as it is printed.
 func (q *Receptors) unit(e *ReceptorEffect) string {
-	if u := strings.TrimSpace(e.Unit); q.Measure == "relative" && (u == "" || u == "1") {
-		return ""
+	if u := strings.TrimSpace(e.Unit); u != "" && u != "1" {
+		return cbfUnit(u)
 	}
-	return cbfUnit(e.Unit)
+	return ""
 }

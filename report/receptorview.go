@@ -3,7 +3,6 @@ package report
 import (
 	"html/template"
 	"strconv"
-	"strings"
 )
 
 // A receptorsView is the part of the page on receptors.
@@ -104,8 +103,12 @@ func (v *groupView) receptors(g *Group, scale float64) {
 		e := &q.Effects[i]
 		view := receptorEffectView{ID: "receptor-" + strconv.Itoa(i+1), Name: q.label(e), Tags: q.tags(e), Sentence: q.sentence(e), Cautions: receptorCautions(e)}
 		s.Lead = append(s.Lead, symptomLine{view.ID, capital(view.Name), view.Sentence})
-		if t := strings.TrimSpace(e.PeopleNote); t != "" {
-			view.Notes = append(view.Notes, "People’s maps: "+t)
+		view.NoModel = sentence(e.Note)
+		if e.Alignments == nil && e.Note != "" { // it says why nothing was computed
+			view.Notes, view.NoModel = []string{view.NoModel}, ""
+		}
+		if t := sentence(e.PeopleNote); t != "" {
+			view.Notes = append(view.Notes, t)
 		}
 		if n := len(q.rows(e)); n > 0 {
 			for from := 0; from < n; from += forestChunk {
@@ -142,8 +145,6 @@ func (v *groupView) receptors(g *Group, scale float64) {
 		}
 		if r := e.Regression; r != nil {
 			view.Regression = q.regressionView(v.ids.next(), e)
-		} else {
-			view.NoModel = sentence(e.Note)
 		}
 		view.Pairs, view.PairSay = q.pairTable(e), q.pairWords(e)
 		s.Effects = append(s.Effects, view)
