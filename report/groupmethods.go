@@ -25,7 +25,7 @@ func GroupMethods(g *Group, infos ...Info) ([]Paragraph, []Reference) {
 	w.multiplicity(d)
 	w.scores(d)
 	w.associations(d)
-	w.receptors(g.Receptors)
+	w.receptors(g)
 	w.voxelwise(g)
 	if g.Software != "" {
 		w.paragraph("Software", "Analyses were run with "+g.Software+".")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"phasl/nullmap"
 	"phasl/receptor"
 )
 
@@ -206,7 +207,7 @@ func (q *Receptors) drawMatrix(id string, r *receptor.Regression) string {
 	names := make([]string, k)
 	for i := range r.Terms {
 		names[i] = clip(q.name(r.Terms[i].Target, r.Terms[i].File), 22)
-		longest = max(longest, 1.1*textWidth(names[i])+4)
+		longest = max(longest, 1.25*textWidth(names[i])+4)
 	}
 	side := 8 + cell*float64(k-1)
 	width := max(matrixWidth, longest+side+longest)
@@ -322,8 +323,11 @@ func (q *Receptors) drawVariogram(id string, e *ReceptorEffect) string {
 func fitWords(e *ReceptorEffect) ([]tag, string) {
 	f := e.Alignments.Fit
 	out := []tag{{"ok", "✓", "surrogates fit"}}
-	if f.Poor() {
+	switch {
+	case f.Poor():
 		out = []tag{{"warn", "!", "poor fit"}}
+	case !(f.Error <= nullmap.PoorFit):
+		out = []tag{{"info", "○", "no poor fit shown"}}
 	}
 	t := fmt.Sprintf("Do surrogates vary with distance as the map does? Variogram error %s (0: perfect; poor above 0.25 if p is below 0.05), roughness between neighbours %s (1: as the map; above 1 p-values may be too small), p of the map among its surrogates %s.", r2(f.Error), r2(f.Roughness), pText(f.P))
 	if len(e.Alignments.Covariates) > 0 {

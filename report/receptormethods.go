@@ -10,7 +10,8 @@ import (
 )
 
 // receptors says how effect maps were compared with receptor densities.
-func (w *writer) receptors(q *Receptors) {
+func (w *writer) receptors(g *Group) {
+	q := g.Receptors
 	if q == nil || len(q.Effects) == 0 {
 		return
 	}
@@ -19,7 +20,11 @@ func (w *writer) receptors(q *Receptors) {
 	w.newPeople(q)
 	w.regressions(q)
 	w.comparisons(q)
-	w.paragraph("Reading of alignments", notOccupancy+" Densities were taken as known: their error, and the number of people they were measured in, is not in p. Regions counted alike, large or small.")
+	planned := ""
+	if unplanned(g) {
+		planned = "Receptors were not in the plan; these comparisons are exploratory."
+	}
+	w.paragraph("Reading of alignments", planned, notOccupancy+" Densities were taken as known: their error, and the number of people they were measured in, is not in p. Regions counted alike, large or small.")
 }
 
 // densities says which maps the panel holds.

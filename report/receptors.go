@@ -43,6 +43,6 @@ type ReceptorEffect struct {
 // under a treatment than under the reference.
 type ReceptorShift struct {
 	Treatment, Reference string
-	Label                string // in words
-	Receptors            []receptor.Comparison
+	Label                string                // in words
+	Receptors            []receptor.Comparison // the first map is that of the treatment
 }

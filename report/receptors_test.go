@@ -25,7 +25,7 @@ func twoDecimals(v float64) string {
 func receptorTrial(t testing.TB, q *Receptors) *Group {
 	t.Helper()
 	g := fakeTrial{people: 26, others: 4, seed: 3}.group()
-	g.Receptors = q
+	g.Receptors, g.Plan.Receptors.Asked = q, true
 	g.Methods, g.References = GroupMethods(g)
 	return g
 }
@@ -101,7 +101,7 @@ func TestReceptorsPage(t *testing.T) {
 			t.Errorf("no shift %q", want)
 		}
 	}
-	for _, want := range []string{"not occupancy", "the effect under naltrexone and the effect under placebo", "people are taken as given", "not known", "not stated", "MOR [11C]tracer0 10 60 of 60 Author0 et al. 2020, doi:10.1000/density.0 CC BY 4.0 MNI152", "59 of 60", "Region_05_L", "R: the person's right"} {
+	for _, want := range []string{"not occupancy", "the effect under naltrexone and that under placebo", "ρ, naltrexone ρ, placebo", "people are taken as given", "not known", "not stated", "MOR [11C]tracer0 10 60 of 60 Author0 et al. 2020, doi:10.1000/density.0 CC BY 4.0 MNI152", "59 of 60", "Region_05_L", "R: the person's right"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the part lacks %q", want)
 		}
@@ -380,6 +380,24 @@ func TestReceptorVariogram(t *testing.T) {
 	}
 	if n := len(elements(t, q.drawVariogram("x", e), "circle", "f1")); n != len(f.H)+1 {
 		t.Errorf("%d points, want %d and the key's", n, len(f.H))
+	}
+}
+
+// What no plan asked for is called exploratory, in the lead, the part and the
+// methods.
+func TestReceptorsUnplanned(t *testing.T) {
+	g := receptorTrial(t, fakePanel{places: 30, receptors: 1, people: 6, method: receptor.Pearson, seed: 4}.make(t))
+	for _, asked := range []bool{true, false} {
+		g.Plan.Receptors.Asked = asked
+		g.Methods, g.References = GroupMethods(g)
+		page := renderGroup(t, g)
+		want := map[bool]int{true: 0, false: 2}[asked]
+		if n := strings.Count(page, notAsked); n != want {
+			t.Errorf("asked %v: exploratory %d times, want %d", asked, n, want)
+		}
+		if strings.Contains(page, "Receptors were not in the plan") == asked {
+			t.Errorf("asked %v: the methods say otherwise", asked)
+		}
 	}
 }
 

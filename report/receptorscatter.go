@@ -130,7 +130,7 @@ func (q *Receptors) drawScatter(id string, e *ReceptorEffect, k int, tips bool) 
 	c := chart{svg: &s, x: axis{from: left, to: width - 6}, y: axis{from: bottom, to: top}}
 	c.x.lo, c.x.hi = spanOf(nil, xs)
 	c.y.lo, c.y.hi = spanOf(nil, ys)
-	c.grid(niceTicks(c.x.lo, c.x.hi, 5), func(t float64) string { return tickLabel(t, c.x.hi-c.x.lo) }, 5)
+	c.grid(niceTicks(c.x.lo, c.x.hi, 6), func(t float64) string { return tickLabel(t, c.x.hi-c.x.lo) }, 6)
 	if f, ok := newFitLine(xs, ys, 0, 0); ok && !q.adjusted() {
 		c.line(c.x.at(f.fromX), c.y.at(f.at(f.fromX)), c.x.at(f.toX), c.y.at(f.at(f.toX)), `class="fit thin c5"`)
 	}

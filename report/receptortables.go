@@ -196,30 +196,17 @@ func (q *Receptors) pairWords(e *ReceptorEffect) string {
 	return t + ": family-wise p, over the comparisons, for other places only. That one receptor is shown and another is not is no difference between them."
 }
 
-// mapWords names a map that was compared.
-func (q *Receptors) mapWords(name string) string {
-	for i := range q.Effects {
-		if e := &q.Effects[i]; e.Name == name && e.Label != "" {
-			return e.Label
-		}
-	}
-	if kind, of := effectKind(name); of != "" && kind == "phase" {
-		return "the effect under " + of
-	}
-	return name
-}
-
 // shiftView compares the alignments under two treatments.
 func (q *Receptors) shiftView(s *ReceptorShift) receptorShiftView {
 	v := receptorShiftView{Heading: orText(s.Label, strings.TrimSpace(s.Treatment+" against "+s.Reference))}
 	var shown []string
 	known := 0
-	first, second := "the first map", "the second"
+	first, second, heads := "the first map", "the second", [2]string{"first", "second"}
+	if s.Treatment != "" && s.Reference != "" {
+		first, second, heads = "the effect under "+s.Treatment, "that under "+s.Reference, [2]string{s.Treatment, s.Reference}
+	}
 	for i := range s.Receptors {
 		c := &s.Receptors[i]
-		if i == 0 && c.First != "" && c.Second != "" {
-			first, second = q.mapWords(c.First), q.mapWords(c.Second)
-		}
 		if isNumber(c.PFWE) {
 			known++
 		}
@@ -246,7 +233,7 @@ func (q *Receptors) shiftView(s *ReceptorShift) receptorShiftView {
 		v.Sentence += " What new people would show is asked of the map of the difference between treatments."
 	}
 	sym := q.symbol()
-	v.Table = q.comparisonTable("Receptor", [2]string{sym + ", " + first, sym + ", " + second}, s.Receptors, func(c *receptor.Comparison) string { return orText(c.Target, c.First) })
+	v.Table = q.comparisonTable("Receptor", [2]string{sym + ", " + heads[0], sym + ", " + heads[1]}, s.Receptors, func(c *receptor.Comparison) string { return orText(c.Target, c.First) })
 	return v
 }
 

@@ -97,6 +97,10 @@ func (v *groupView) receptors(g *Group, scale float64) {
 		return
 	}
 	s := &receptorsView{Intro: q.intro(), LeadNote: q.leadNote()}
+	if unplanned(g) {
+		s.Intro = append([]string{notAsked}, s.Intro...)
+		s.LeadNote = notAsked + " " + s.LeadNote
+	}
 	a := q.forestAxis()
 	budget, said := receptorTips, ""
 	for i := range q.Effects {

@@ -257,6 +257,11 @@ func (q *Receptors) intro() []string {
 	return []string{what + over + claim, notOccupancy + " Densities are of other people, some of them few, and are taken as known. That no alignment is shown does not mean that there is none."}
 }
 
+// notAsked is said where the plan does not ask for receptors.
+const notAsked = "No plan asked for receptors: what is said of them is exploratory."
+
+func unplanned(g *Group) bool { return g.Plan != nil && !g.Plan.Receptors.Asked }
+
 const notOccupancy = "Alignment is not occupancy: that an effect looks like a receptor’s density does not show that the drug acted at that receptor."
 
 // measureWords names what the effects are on.
