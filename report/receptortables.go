@@ -230,7 +230,7 @@ func (q *Receptors) shiftView(s *ReceptorShift) receptorShiftView {
 		kind, _ := effectKind(e.Name)
 		return kind == crossover.Interaction && e.People != nil
 	}) {
-		v.Sentence += " What new people would show is asked of the map of the difference between treatments."
+		v.Sentence += " What new people would show is asked of the map of the difference between treatments. That map compares amounts, this the shapes of two maps, each in standard deviations of its own: one may show a receptor that the other does not."
 	}
 	sym := q.symbol()
 	v.Table = q.comparisonTable("Receptor", [2]string{sym + ", " + heads[0], sym + ", " + heads[1]}, s.Receptors, func(c *receptor.Comparison) string { return orText(c.Target, c.First) })
