@@ -171,5 +171,5 @@ func (w *writer) comparisons(q *Receptors) {
 	if pairs == "" && shifts == "" {
 		return
 	}
-	w.paragraph("Differences of alignments", pairs, shifts, "Family-wise p are of the largest difference, divided by its standard deviation among surrogates, over the comparisons of a kind. They speak for other places only.")
+	w.paragraph("Differences of alignments", pairs, shifts, "Family-wise p are of the largest difference over the comparisons of a kind. They speak for other places only.")
 }
