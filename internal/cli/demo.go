@@ -29,7 +29,8 @@ func (demoCmd) Help() string {
 before ketamine, a scan at baseline and one during the infusion, by GE's 3D spiral
 protocol at reduced resolution. Processes it as "phasl run … all" would, and
 prints what was planted beside what was found: effects on blood flow, and its
-correlations with symptoms. Started again it carries on.
+correlations with symptoms, and its likeness to receptor densities. Started again
+it carries on.
 
 DIR/raw holds the dataset (template and atlas below its derivatives), DIR/derivatives
 the results; open DIR/derivatives/report.html.
@@ -115,6 +116,7 @@ func summariseDemoTrial(w io.Writer, res *pipeline.DemoTrialResult) {
 	}
 	table(w, rows)
 	summariseDemoAssociations(w, res)
+	summariseDemoReceptors(w, res)
 	fmt.Fprintf(w, "\nPeople and visits differ at random, so found differs from planted by chance too.\nRegional CBF of single scans, measured against true: %s %% on average, standard deviation %s %% (%d values)\n",
 		num(res.Measured.Bias, 2), num(res.Measured.SD, 2), res.Measured.Values)
 	if res.Physics != phantom.WhitePaper.String() {
@@ -140,6 +142,30 @@ func summariseDemoAssociations(w io.Writer, res *pipeline.DemoTrialResult) {
 	}
 	table(w, rows)
 	fmt.Fprintln(w, "Planted is what the scanner's resolution leaves of the correlation with true CBF; with few people chance alone moves it by tenths.")
+}
+
+// summariseDemoReceptors sets the receptors that were found beside those planted.
+func summariseDemoReceptors(w io.Writer, res *pipeline.DemoTrialResult) {
+	if len(res.Receptors) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nLikeness of the effect maps to receptor densities (rank correlation over regions): planted, found")
+	rows := [][]string{{"effect", "receptor", "planted", "true rho", "found", "p (people and places)", "family-wise", "shown"}}
+	for _, a := range res.Receptors {
+		label, planted, shown := "average over treatments", "no", "no"
+		if kind, of, _ := strings.Cut(a.Effect, ":"); kind == crossover.Interaction {
+			label = of + " − " + res.Treatments[0]
+		}
+		if a.Weight != 0 {
+			planted = "yes"
+		}
+		if a.Shown {
+			shown = "yes"
+		}
+		rows = append(rows, []string{label, a.Target, planted, num(a.True, 2), num(a.Found, 2), pValue(a.P), pValue(a.PFWE), shown})
+	}
+	table(w, rows)
+	fmt.Fprintln(w, "Smooth maps are alike by chance too: what was not planted can have a true correlation, and the test is there not to take it for more.")
 }
 
 func summariseDemo(w io.Writer, res *pipeline.DemoResult) {

@@ -47,6 +47,21 @@ type DemoTrialResult struct {
 	Summary    []DemoTrialSummary  `json:"summary"`    // by contrast, over all regions
 
 	Associations []DemoTrialAssociation `json:"associations"` // with symptoms, under each treatment
+	Receptors    []DemoTrialReceptor    `json:"receptors"`    // of the average effect and its interactions
+}
+
+// A DemoTrialReceptor is the likeness of an effect map to the density of a
+// receptor, planted and found.
+type DemoTrialReceptor struct {
+	Effect string `json:"effect"`
+	Label  string `json:"label"`
+	Target string `json:"target"`
+	Weight Number `json:"weight"`  // effect planted for each standard deviation of density [% of CBF]; 0: it has nothing to do with it
+	True   Number `json:"rho"`     // with the true effect, as the scanner resolves it
+	Found  Number `json:"found"`   // with the group's map
+	P      Number `json:"p_joint"` // for new people and other places
+	PFWE   Number `json:"p_joint_fwe"`
+	Shown  bool   `json:"shown"` // PFWE is below 0.05
 }
 
 // A DemoTrialAssociation is the correlation of a regional measure with a score
@@ -144,7 +159,11 @@ func DemoTrial(ctx context.Context, c DemoTrialConfig) (*DemoTrialResult, error)
 	if err := writeDemoPlan(plan, trial, c.noMaps); err != nil {
 		return nil, err
 	}
-	group, err := RunGroup(ctx, GroupConfig{BIDSDir: raw, OutDir: out, Plan: plan, Standard: standard, Workers: c.Workers, Version: c.Version,
+	var panel []string
+	if trial.Panel != "" {
+		panel = []string{trial.Panel}
+	}
+	group, err := RunGroup(ctx, GroupConfig{BIDSDir: raw, OutDir: out, Plan: plan, Panel: panel, Standard: standard, Workers: c.Workers, Version: c.Version,
 		Progress: c.stretch(demoProcessed, 1), Warn: c.Warn})
 	if err != nil {
 		return nil, err
@@ -154,6 +173,7 @@ func DemoTrial(ctx context.Context, c DemoTrialConfig) (*DemoTrialResult, error)
 		return nil, fmt.Errorf("compare with the truth: %w", err)
 	}
 	res.associate(trial, group)
+	res.align(trial, group)
 	return res, nil
 }
 
@@ -170,6 +190,9 @@ func writeDemoPlan(path string, t *SimulateResult, noMaps bool) error {
 	more := ""
 	if noMaps {
 		more = "\n[maps]\nvoxelwise = false\n"
+	}
+	if t.Panel != "" {
+		more += "\n[receptors]\n"
 	}
 	return atomicfile.Write(path, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, `# What is not said here has its default: see 'phasl plan init'.
@@ -231,6 +254,29 @@ func (r *DemoTrialResult) associate(t *SimulateResult, group *GroupResult) {
 				Name: a.Name, Region: a.Region, Score: a.Instrument + "." + a.Score, Treatment: c.Treatment, N: c.N, True: s.R, Planted: s.ResolvedR, Sample: s.SampleResolved,
 				Found: c.R, Low: c.Low, High: c.High, P: c.PPermutation, Covered: float64(c.Low) <= want && want <= float64(c.High),
 			})
+		}
+	}
+}
+
+// align sets the alignments with receptors that were found beside those planted.
+func (r *DemoTrialResult) align(t *SimulateResult, group *GroupResult) {
+	r.Receptors = []DemoTrialReceptor{}
+	if group.Receptors == nil {
+		return
+	}
+	for _, e := range group.Receptors.Effects {
+		for j, a := range e.Results {
+			i := slices.IndexFunc(t.Receptors, func(s SimulatedReceptor) bool { return s.Contrast == e.Name && s.Target == a.Target })
+			if i < 0 {
+				continue
+			}
+			d := DemoTrialReceptor{Effect: e.Name, Label: e.Label, Target: a.Target, Weight: t.Receptors[i].Weight, True: t.Receptors[i].ResolvedRho, Found: a.R, P: Number(math.NaN()), PFWE: Number(math.NaN())}
+			if e.People != nil {
+				p := &e.People.Results[j]
+				d.P, d.PFWE = p.PJoint, p.PJointFWE
+			}
+			d.Shown = d.PFWE < 0.05
+			r.Receptors = append(r.Receptors, d)
 		}
 	}
 }

@@ -68,6 +68,20 @@ func TestDemoTrial(t *testing.T) {
 	if planted != 8 {
 		t.Errorf("%d correlations with symptoms, want 8", planted)
 	}
+	follows := 0
+	for _, a := range r.Receptors {
+		if a.Weight != 0 {
+			if follows++; !(a.True > 0.2) {
+				t.Errorf("planted, and true rho is %v: %+v", a.True, a)
+			}
+		}
+		if math.IsNaN(float64(a.P)) || a.Shown != (a.PFWE < 0.05) {
+			t.Errorf("%+v", a)
+		}
+	}
+	if len(r.Receptors) != 12 || follows != 5 {
+		t.Errorf("%d alignments, %d planted; want 12 and 5", len(r.Receptors), follows)
+	}
 	page, err := os.ReadFile(filepath.Join(c.Dir, "derivatives", "index.html"))
 	if err != nil || !strings.Contains(string(page), `href="report.html"`) {
 		t.Errorf("the page over participants does not lead to the report (%v)", err)
