@@ -367,4 +367,14 @@ func (r *Receptors) Write(dir string, workers int) error {
 	return bids.WriteTable(filepath.Join(dir, "receptors.tsv"), columns, rows)
 }
 
+// Files returns the files that [Receptors.Write] writes, relative to its folder.
+// Each is written whole or not at all.
+func (r *Receptors) Files() []string {
+	var out []string
+	for _, t := range ReceptorTargets() {
+		out = append(out, receptorFile(t))
+	}
+	return append(out, "receptors.json", "receptors.tsv")
+}
+
 func receptorFile(target string) string { return target + "_simulated.nii.gz" }

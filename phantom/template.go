@@ -50,12 +50,26 @@ func newTemplate(d *Drawing, workers int) *Template {
 	}
 }
 
+// TemplateFiles returns the files that [Template.Write] writes, relative to its
+// folder. Each is written whole or not at all.
+func TemplateFiles() []string {
+	return []string{
+		templateFile("T1w", ".nii.gz"), templateFile("probseg", ".nii.gz", "label", "GM"), templateFile("probseg", ".nii.gz", "label", "WM"),
+		templateFile("probseg", ".nii.gz", "label", "CSF"), templateFile("mask", ".nii.gz", "desc", "brain"),
+		templateFile("dseg", ".nii.gz", "atlas", Space), templateFile("dseg", ".tsv", "atlas", Space),
+	}
+}
+
+func templateFile(suffix, ext string, more ...string) string {
+	return bids.Name(bids.Entities{"tpl": Space, "res": "02"}.With(more...), suffix, ext)
+}
+
 // Write writes the template's images and the table of its regions to dir under
 // BIDS template names, such as tpl-phasl_res-02_T1w.nii.gz and
 // tpl-phasl_atlas-phasl_res-02_dseg.nii.gz with its .tsv.
 func (t *Template) Write(dir string, workers int) error {
 	name := func(suffix, ext string, more ...string) string {
-		return filepath.Join(dir, bids.Name(bids.Entities{"tpl": Space, "res": "02"}.With(more...), suffix, ext))
+		return filepath.Join(dir, templateFile(suffix, ext, more...))
 	}
 	opt := nifti.Options{Workers: workers, Space: nifti.SpaceTemplate}
 	for _, f := range []struct {

@@ -150,6 +150,9 @@ func (t *Trial) planted(region string, base float64, of func([]float64) float64)
 	}
 	var out []PlantedContrast
 	for _, c := range t.contrasts(cell) {
+		if math.Abs(c.value) < 1e-12*base { // mixtures leave the mean as it is, to rounding
+			c.value = 0
+		}
 		out = append(out, PlantedContrast{c.name, region, 100 * c.value / base, c.value})
 	}
 	return out

@@ -24,6 +24,8 @@ type calibrateCmd struct {
 
 	Receptors bool `group:"Simulation" help:"Try the test of phasl receptors --people in place of the analysis of CBF, in the conditions of docs/methods/receptors.md. Of the other settings only --trials, --subjects and --seed count."`
 
+	ReceptorTrials bool `name:"receptor-trials" group:"Simulation" help:"Look for the receptors that the default trial of phasl simulate plants, in repeated trials, each with densities of its own. Of the other settings only --trials, --subjects, --missing and --seed count."`
+
 	Missing float64 `default:"0" placeholder:"SHARE" group:"Trial" help:"Share of sessions missing at random."`
 	Lost    float64 `name:"missing-scans" default:"0" placeholder:"SHARE" group:"Trial" help:"Share of the other scans missing at random."`
 
@@ -68,6 +70,9 @@ The table of docs/methods/associations.md (a quarter of an hour on two cores):
 The table of docs/methods/receptors.md (four minutes on two cores):
   phasl calibrate --receptors --trials 4000
 
+Receptors found in default trials, as in docs/methods/phantom.md (a minute):
+  phasl calibrate --receptor-trials --trials 2000
+
 ` + exitCodesHelp
 }
 
@@ -85,6 +90,8 @@ func (c *calibrateCmd) Validate() error {
 		return fmt.Errorf("--all and --associations: give one of them")
 	case c.Receptors && (c.All || c.Associations || c.Nulls):
 		return fmt.Errorf("--receptors: give it without --all, --associations and --nulls")
+	case c.ReceptorTrials && (c.All || c.Associations || c.Nulls || c.Receptors):
+		return fmt.Errorf("--receptor-trials: give it without --all, --associations, --nulls and --receptors")
 	case c.Receptors && (c.Subjects < receptor.FewestPeople || c.Subjects > 1000):
 		return fmt.Errorf("--subjects=%d: give %d to 1000", c.Subjects, receptor.FewestPeople)
 	case c.Associations && (c.Draws < 19 || c.Draws > 99_999):
@@ -108,6 +115,9 @@ func (c *calibrateCmd) Run(ctx context.Context, s streams) error {
 	}
 	if c.Nulls {
 		return c.nulls(ctx, s)
+	}
+	if c.ReceptorTrials {
+		return c.receptorTrials(ctx, s)
 	}
 	if c.Receptors {
 		return c.receptors(ctx, s)

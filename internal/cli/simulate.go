@@ -26,11 +26,13 @@ type simulateCmd struct {
 	Motion     float64 `default:"1" placeholder:"MM" group:"Scans" help:"How far the head moves between scans (standard deviation along each axis; 0.6 degrees about each for every mm); within a series it moves up to a fifth of that."`
 	Physics    string  `enum:"white-paper,kinetic" default:"white-paper" group:"Scans" help:"Physics of the simulated label: white-paper (as the default equation assumes) or kinetic (exchange with tissue)."`
 
-	Effect          []string `placeholder:"REGION=PERCENT" sep:"none" group:"Effects" help:"Change of CBF from baseline to the later phase, in percent (repeatable; a later one replaces an earlier one). REGION is a region, one side of it (sgACC_L), a lobe, white, or all. Without any: those of ketamine."`
-	Interaction     []string `placeholder:"REGION=PERCENT" sep:"none" group:"Effects" help:"What the treatment adds to that effect: -5 lessens an effect of 15 % to 10 %. Default 0, as published."`
+	Effect          []string `placeholder:"REGION=PERCENT" sep:"none" group:"Effects" help:"Change of CBF from baseline to the later phase, in percent (repeatable; a later one replaces an earlier one). REGION is a region, one side of it (sgACC_L), a lobe, white, or all. Without any: those of ketamine. Mixtures add to it."`
+	Interaction     []string `placeholder:"REGION=PERCENT" sep:"none" group:"Effects" help:"What the treatment adds to that effect: -5 lessens an effect of 15 % to 10 %. Default 0, as published, but for what mixtures add outside the anterior cingulate."`
 	TreatmentEffect []string `name:"treatment-effect" placeholder:"REGION=PERCENT" sep:"none" group:"Effects" help:"What the treatment itself changes in every phase. Default 0."`
 	PeriodEffect    []string `name:"period-effect" placeholder:"REGION=PERCENT" sep:"none" group:"Effects" help:"Change from one visit to the next. Default 0."`
 	CarryOver       []string `name:"carry-over" placeholder:"REGION=PERCENT" sep:"none" group:"Effects" help:"What the treatment adds to the visit after it. Default 0."`
+	Mixture         []string `placeholder:"MIXTURE" sep:"none" group:"Effects" help:"Effect that follows densities of receptors, such as 'phase: 6 = MOR + mGluR5' or 'interaction: 4 = MOR + 2*KOR - NMDA' (repeatable; none: no such effect). The number is the standard deviation over regions in percent of CBF; interaction:naltrexone is of one treatment. Receptors: MOR, KOR, NMDA, mGluR5, GABAA, GABAAa5. Without any --mixture, --effect and --interaction: ketamine on MOR and mGluR5, the interaction on MOR, mGluR5 and GABAAa5."`
+	NoReceptors     bool     `name:"no-receptors" group:"Effects" help:"No receptors: no densities in derivatives/receptors, and no effects that follow them."`
 	SD              []string `name:"sd" placeholder:"PART=PERCENT" sep:"none" group:"Effects" help:"Standard deviation of a part of CBF, in percent: subject, session, scan (of the whole brain), regional-subject, regional-session, regional-scan (of each region), or all."`
 
 	Symptoms     string   `enum:"published,uncorrelated,none" default:"published" group:"Symptoms" help:"Questionnaires (MADRS, QIDS, PSI, CADSS) in phenotype. published: they go with CBF as the trial found, under the reference treatment alone; uncorrelated: with nothing; none: no questionnaires."`
@@ -45,15 +47,20 @@ func (simulateCmd) Help() string {
 	return `Writes a crossover trial with known truth: people randomised to orders of
 treatments, a scan before and one during the infusion at each visit, raw BIDS
 images by GE's 3D spiral pCASL, questionnaires whose scores go with blood flow,
-and under derivatives/truth what was planted.
+densities of receptors that effects follow outside the anterior cingulate
+(derivatives/receptors), and under derivatives/truth what was planted.
 Nothing in it was measured on anybody. Stopped, the same command carries on.
 
 Example:
   phasl simulate trial --level region --effect all=5 --effect sgACC=12 --interaction sgACC=-6
 
-then analyse it; the plan asks for the associations with symptoms:
-  phasl plan init trial --derivatives trial/derivatives/phasl --out plan.toml
-  phasl run trial trial/derivatives/phasl group --plan plan.toml
+or, with effects that follow receptors of your choice,
+  phasl simulate trial --level region --mixture 'phase: 6 = MOR + KOR' --mixture 'interaction: 4 = GABAAa5'
+
+then analyse it; the plan asks for the associations with symptoms and for the
+receptors:
+  phasl plan init trial --derivatives trial/derivatives/phasl --panel trial/derivatives/receptors --atlas trial/derivatives/template/tpl-phasl_atlas-phasl_res-02_dseg.nii.gz --out plan.toml
+  phasl run trial trial/derivatives/phasl group --plan plan.toml --panel trial/derivatives/receptors --atlas trial/derivatives/template/tpl-phasl_atlas-phasl_res-02_dseg.nii.gz
 
 ` + exitCodesHelp
 }
@@ -65,6 +72,8 @@ func (c *simulateCmd) Validate() error {
 		return fmt.Errorf("--subjects=0: give the number of people, 2 or more")
 	case c.Seed == 0:
 		return fmt.Errorf("--seed=0: give 1 or more")
+	case c.NoReceptors && len(c.Mixture) > 0:
+		return fmt.Errorf("--no-receptors: a trial without receptors has no effect that follows them; leave --mixture out")
 	case c.Symptoms == "none" && (len(c.Correlation) > 0 || c.MissingItems != 0):
 		return fmt.Errorf("--symptoms=none has no questionnaires: leave --correlation and --missing-items out")
 	case !(c.Motion >= 0):
@@ -114,6 +123,7 @@ func (c *simulateCmd) config() (pipeline.SimulateConfig, error) {
 		small := phantom.ReducedScans()
 		cfg.Scans.Voxel, cfg.Scans.T1w = small.Voxel, small.T1w
 	}
+	var err error
 	effects := phantom.DefaultEffects()
 	if len(c.Effect) > 0 {
 		effects = []phantom.PlantedEffect{}
@@ -135,6 +145,9 @@ func (c *simulateCmd) config() (pipeline.SimulateConfig, error) {
 		}
 	}
 	cfg.Trial.Effects = effects
+	if cfg.Trial.Receptors, err = c.receptors(); err != nil {
+		return cfg, err
+	}
 	symptoms, err := c.symptoms()
 	if err != nil {
 		return cfg, err
@@ -252,18 +265,28 @@ func summariseSimulation(w io.Writer, r *pipeline.SimulateResult) {
 	} else {
 		fmt.Fprintln(w, "no effects were planted")
 	}
+	summariseSimulatedReceptors(w, r)
 	summariseAssociations(w, r)
 	fmt.Fprintf(w, "\nTrial: %s\nTruth: %s\n", r.Dataset, r.Truth)
+	if r.Panel != "" {
+		fmt.Fprintf(w, "Panel: %s\n", r.Panel)
+	}
+	panel := ""
+	if r.Panel != "" {
+		panel = " --panel " + r.Panel
+		if r.Level == "region" { // the other command has the atlas in any case
+			panel = " --atlas " + r.Atlas + panel
+		}
+	}
 	switch {
-	case r.Level == "region" && len(r.Associations) > 0:
-		fmt.Fprintf(w, "Next:  phasl plan init %s --derivatives %s --out plan.toml\n", r.Dataset, r.Derivatives)
-		fmt.Fprintf(w, "       phasl run %s %s group --plan plan.toml\n", r.Dataset, r.Derivatives)
-		return
+	case r.Level == "region" && (len(r.Associations) > 0 || r.Panel != ""):
+		fmt.Fprintf(w, "Next:  phasl plan init %s --derivatives %s%s --out plan.toml\n", r.Dataset, r.Derivatives, panel)
+		fmt.Fprintf(w, "       phasl run %s %s group --plan plan.toml%s\n", r.Dataset, r.Derivatives, panel)
 	case r.Level == "region":
 		fmt.Fprintf(w, "Next:  phasl run %s %s group\n", r.Dataset, r.Derivatives)
-		return
+	default:
+		fmt.Fprintf(w, "Next:  phasl run %s %s all --template %s --atlas %s%s\n", r.Dataset, r.Derivatives, r.Template, r.Atlas, panel)
 	}
-	fmt.Fprintf(w, "Next:  phasl run %s %s all --template %s --atlas %s\n", r.Dataset, r.Derivatives, r.Template, r.Atlas)
 }
 
 // summariseAssociations lists the planted correlations with symptoms.

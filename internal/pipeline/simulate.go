@@ -38,6 +38,7 @@ type SimulateResult struct {
 	Derivatives string            `json:"derivatives"`        // where the values of regions are, or will be
 	Template    string            `json:"template,omitempty"` // T1w template of the trial's heads
 	Atlas       string            `json:"atlas,omitempty"`    // its regions
+	Panel       string            `json:"panel,omitempty"`    // folder of the receptors' densities; "" if there are none
 	Truth       string            `json:"truth"`              // folder of what was planted
 	Seed        uint64            `json:"seed"`
 	Treatments  []string          `json:"treatments"` // reference first
@@ -48,6 +49,8 @@ type SimulateResult struct {
 	Missing     []string          `json:"missing"` // sessions that did not take place
 	Kept        int               `json:"kept"`    // people whose files were there already
 	Planted     []SimulatedEffect `json:"planted"`
+
+	Receptors []SimulatedReceptor `json:"receptors"` // what each receptor has to do with each effect
 
 	Questionnaires []string               `json:"questionnaires"` // tables in phenotype, relative to the dataset
 	Associations   []SimulatedAssociation `json:"associations"`
@@ -61,6 +64,18 @@ type SimulatedEffect struct {
 	CBF             Number `json:"cbf"`              // [mL/100 g/min]
 	ResolvedPercent Number `json:"resolved_percent"` // the same as a scanner of this resolution shows it; null at region level
 	ResolvedCBF     Number `json:"resolved_cbf"`
+}
+
+// A SimulatedReceptor is what one receptor has to do with one effect, over the
+// regions of the atlas.
+type SimulatedReceptor struct {
+	Contrast    string `json:"contrast"`
+	Target      string `json:"target"`
+	Weight      Number `json:"weight"`       // effect planted for each standard deviation of density [% of CBF]
+	R           Number `json:"r"`            // Pearson correlation of the true effect with the density
+	Rho         Number `json:"rho"`          // Spearman
+	ResolvedR   Number `json:"r_resolved"`   // with the effect as a scanner of this resolution shows it; null at region level
+	ResolvedRho Number `json:"rho_resolved"` // likewise
 }
 
 // A SimulatedAssociation is one association of a regional measure with a score,
@@ -123,6 +138,9 @@ func Simulate(ctx context.Context, c SimulateConfig) (*SimulateResult, error) {
 		return nil, err
 	}
 	res := describeTrial(c, trial, level)
+	if err := writeTemplate(c, trial, res); err != nil {
+		return nil, err
+	}
 	var blends []*phantom.Blend
 	var err error
 	if c.Regions {
@@ -137,6 +155,7 @@ func Simulate(ctx context.Context, c SimulateConfig) (*SimulateResult, error) {
 		return nil, err
 	}
 	res.plant(trial, blends)
+	res.receptors(trial, blends)
 	res.associate(trial, blends)
 	return res, nil
 }
@@ -241,6 +260,45 @@ func (r *SimulateResult) plant(t *phantom.Trial, blends []*phantom.Blend) {
 	}
 }
 
+// receptors lists what receptors have to do with effects.
+func (r *SimulateResult) receptors(t *phantom.Trial, blends []*phantom.Blend) {
+	r.Receptors = []SimulatedReceptor{}
+	for _, x := range t.ReceptorTruth(blends) {
+		r.Receptors = append(r.Receptors, SimulatedReceptor{Contrast: x.Contrast, Target: x.Target, Weight: Number(x.Weight),
+			R: Number(x.R), Rho: Number(x.Rho), ResolvedR: Number(x.ResolvedR), ResolvedRho: Number(x.ResolvedRho)})
+	}
+}
+
+// SimulatedPanel is where a simulated trial keeps the densities of its receptors.
+const SimulatedPanel = "derivatives/receptors"
+
+// writeTemplate writes the template of the trial's heads, which images are
+// brought to and densities lie in, and the densities of its receptors, unless
+// they are there.
+func writeTemplate(c SimulateConfig, t *phantom.Trial, res *SimulateResult) error {
+	if c.Regions && t.Densities == nil {
+		return nil
+	}
+	if c.Progress != nil {
+		c.Progress(Event{Unit: "template", Step: "draw", Total: len(t.People) + 1})
+	}
+	dir := filepath.Join(c.Dir, "derivatives", "template")
+	if !whole(dir, phantom.TemplateFiles()) {
+		if err := phantom.NewTemplate(c.Scans.Workers).Write(dir, c.Scans.Workers); err != nil {
+			return err
+		}
+	}
+	res.Template, res.Atlas = filepath.Join(dir, "tpl-phasl_res-02_T1w.nii.gz"), filepath.Join(dir, "tpl-phasl_atlas-phasl_res-02_dseg.nii.gz")
+	if t.Densities == nil {
+		return nil
+	}
+	res.Panel = filepath.Join(c.Dir, SimulatedPanel)
+	if whole(res.Panel, t.Densities.Files()) {
+		return nil
+	}
+	return t.Densities.Write(res.Panel, c.Scans.Workers)
+}
+
 // associate lists the planted associations and the questionnaires.
 func (r *SimulateResult) associate(t *phantom.Trial, blends []*phantom.Blend) {
 	r.Questionnaires, r.Associations = orEmpty(t.Questionnaires()), []SimulatedAssociation{}
@@ -260,12 +318,6 @@ func simulateScans(ctx context.Context, c SimulateConfig, t *phantom.Trial, res 
 			c.Progress(Event{Unit: unit, Step: step, Done: done, Total: len(t.People) + 1})
 		}
 	}
-	tick("template", "draw", 0)
-	dir := filepath.Join(c.Dir, "derivatives", "template")
-	if err := phantom.NewTemplate(c.Scans.Workers).Write(dir, c.Scans.Workers); err != nil {
-		return nil, err
-	}
-	res.Template, res.Atlas = filepath.Join(dir, "tpl-phasl_res-02_T1w.nii.gz"), filepath.Join(dir, "tpl-phasl_atlas-phasl_res-02_dseg.nii.gz")
 	workers := par.Workers(c.Scans.Workers)
 	atOnce := max(1, min(workers, (1<<30)/c.Scans.PersonBytes()))
 	scans := c.Scans

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"phasl/crossover"
 	"phasl/diag"
 	"phasl/phantom"
+	"phasl/receptor"
 )
 
 func simulate(t *testing.T, c SimulateConfig) *SimulateResult {
@@ -179,4 +181,68 @@ func TestSimulateIntoLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	simulate(t, SimulateConfig{Dir: dir, Regions: true, Trial: phantom.TrialOptions{Subjects: 2}})
+}
+
+// The panel of a simulated trial reads back without a warning, with the
+// densities of the trial's receptors, and is not written twice.
+func TestSimulatedPanel(t *testing.T) {
+	dir := t.TempDir()
+	c := SimulateConfig{Dir: dir, Regions: true, Trial: phantom.TrialOptions{Subjects: 2, Seed: 6, Symptoms: &phantom.Symptoms{None: true}}}
+	r := simulate(t, c)
+	files, l := FindPanel([]string{r.Panel})
+	if len(l) > 0 || len(files.Maps) != 6 || files.Table == "" {
+		t.Fatalf("%+v, %v", files, l)
+	}
+	parcels, l := ReadParcels(r.Atlas, "", "", receptor.ParcelOptions{})
+	if len(l) > 0 {
+		t.Fatal(l)
+	}
+	panel, l := ReadPanel(files, parcels)
+	if len(l) > 0 {
+		t.Fatal(l)
+	}
+	densities := phantom.NewReceptors(6)
+	seen := map[string]bool{}
+	for _, d := range panel {
+		seen[d.Target] = true
+		if d.Tracer != "simulated" || d.Licence != "CC0" || d.Space != phantom.Space || len(d.Excluded) > 0 {
+			t.Errorf("%+v", d.Source)
+		}
+		want := densities.Regional(d.Target)
+		for i, name := range parcels.Places(false).Names {
+			if phantom.Regions()[i].Name != name {
+				t.Fatalf("parcel %d is %s", i, name)
+			}
+			if math.Abs(d.Values[i]-want[i]) > 0.05 { // a fifth of the spread: Accumbens has few voxels
+				t.Errorf("%s in %s: %.3f, want %.3f", d.Target, name, d.Values[i], want[i])
+			}
+		}
+	}
+	for _, target := range phantom.ReceptorTargets() {
+		if !seen[target] {
+			t.Errorf("the panel has no %s", target)
+		}
+	}
+	if len(r.Receptors) != 24 {
+		t.Errorf("%d receptors in the result", len(r.Receptors))
+	}
+	before := snapshot(t, dir)
+	simulate(t, c)
+	for f, at := range snapshot(t, dir) {
+		if strings.Contains(f, "derivatives/receptors") && !at.Equal(before[f]) {
+			t.Errorf("%s was written again", f)
+		}
+	}
+	table := filepath.Join(r.Panel, "receptors.tsv")
+	text, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(table); err != nil {
+		t.Fatal(err)
+	}
+	simulate(t, c)
+	if again, err := os.ReadFile(table); err != nil || string(again) != string(text) {
+		t.Errorf("the table that was gone came back different, %v", err)
+	}
 }
