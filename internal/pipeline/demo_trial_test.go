@@ -18,7 +18,7 @@ func TestDemoTrial(t *testing.T) {
 	if testing.Short() {
 		t.Skip("simulates and processes a small trial")
 	}
-	c := DemoTrialConfig{Dir: t.TempDir(), Subjects: 3, Voxel: 6, Physics: phantom.WhitePaper, Version: "test", noMaps: true}
+	c := DemoTrialConfig{Dir: t.TempDir(), Subjects: 4, Voxel: 6, Physics: phantom.WhitePaper, Version: "test", noMaps: true}
 	last := 0.0
 	c.Progress = func(e Event) {
 		if f := e.Fraction(); f < last-0.03 || f > 1 { // people are simulated side by side
@@ -31,7 +31,7 @@ func TestDemoTrial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Subjects != 3 || r.Scans != 12 {
+	if r.Subjects != 4 || r.Scans != 16 {
 		t.Errorf("%d people, %d scans", r.Subjects, r.Scans)
 	}
 	// At 6 mm, half of what the demonstration has, registration to a fraction
@@ -53,14 +53,14 @@ func TestDemoTrial(t *testing.T) {
 		t.Errorf("%d phase effects of primary regions, want 6", primary)
 	}
 	for _, x := range r.Summary {
-		// Chance: 3 people whose scans differ by some 5 %.
+		// Chance: 4 people whose scans differ by some 5 %.
 		if x.Regions < 90 || math.Abs(float64(x.Bias)) > 20 {
 			t.Errorf("%+v", x)
 		}
 	}
 	planted := 0
 	for _, a := range r.Associations {
-		if a.N != 3 || (a.Treatment == "placebo") != (a.True > 0.5) || !(float64(a.Planted) > 0.8*float64(a.True)) && a.True > 0 {
+		if a.N != 4 || (a.Treatment == "placebo") != (a.True > 0.5) || !(float64(a.Planted) > 0.8*float64(a.True)) && a.True > 0 {
 			t.Errorf("%+v", a)
 		}
 		planted++
