@@ -367,7 +367,7 @@ func TestReceptorTrials(t *testing.T) {
 		switch {
 		case x.Planted && x.JointFWE.Share < 0.76-4*0.055:
 			t.Errorf("%s: %s was found in %.2f of the trials", x.Contrast, x.Target, x.JointFWE.Share)
-		case !x.Planted && (x.Joint.Share > 0.06+4*0.031 || x.JointFWE.Share > 0.01+4*0.013 || math.Abs(x.True) > 4*0.25/math.Sqrt(60)):
+		case !x.Planted && (x.Joint.Share > 0.06+4*0.031 || x.JointFWE.Share > 0.01+4*0.013 || math.Abs(float64(x.True)) > 4*0.25/math.Sqrt(60)):
 			t.Errorf("%s: %s was found in %.2f of the trials, family-wise in %.2f; true correlation %.2f", x.Contrast, x.Target, x.Joint.Share, x.JointFWE.Share, x.True)
 		}
 	}
