@@ -367,9 +367,26 @@ func TestReceptorTrials(t *testing.T) {
 		switch {
 		case x.Planted && x.JointFWE.Share < 0.76-4*0.055:
 			t.Errorf("%s: %s was found in %.2f of the trials", x.Contrast, x.Target, x.JointFWE.Share)
-		case !x.Planted && (x.Joint.Share > 0.06+4*0.031 || x.JointFWE.Share > 0.01+4*0.013 || math.Abs(x.True) > 4*0.25/math.Sqrt(60)):
+		case !x.Planted && (x.Joint.Share > 0.06+4*0.031 || x.JointFWE.Share > 0.01+4*0.013 || math.Abs(float64(x.True)) > 4*0.25/math.Sqrt(60)):
 			t.Errorf("%s: %s was found in %.2f of the trials, family-wise in %.2f; true correlation %.2f", x.Contrast, x.Target, x.Joint.Share, x.JointFWE.Share, x.True)
 		}
+	}
+	// Three treatments, three phases, and people without some visits.
+	p := &crossover.Plan{}
+	p.Trial.Treatments, p.Trial.Phases = []string{"sham", "low", "high"}, []string{"before", "early", "late"}
+	one := Mixture{Kind: crossover.Interaction, Treatment: "high", Percent: 8, Weights: map[string]float64{"NMDA": 1}}
+	r, err := SimulateReceptorTrials(TrialOptions{Subjects: 24, Missing: 0.2, Plan: p, Receptors: &ReceptorMixtures{Mixtures: []Mixture{one}}}, 8, receptor.Options{Surrogates: 199}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range r.Rates {
+		planted := x.Target == "NMDA" && (x.Contrast == "interaction:high:early" || x.Contrast == "phase_average:early")
+		if x.Planted != planted || x.Contrast == "interaction:high:early" && planted && x.Joint.Share < 1 {
+			t.Errorf("%+v", x)
+		}
+	}
+	if len(r.Families) != 3 {
+		t.Errorf("%d contrasts", len(r.Families))
 	}
 	if _, err := SimulateReceptorTrials(TrialOptions{Receptors: &ReceptorMixtures{None: true}}, 2, receptor.Options{}, nil, nil); err == nil {
 		t.Error("receptors of a trial that has none are looked for")

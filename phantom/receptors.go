@@ -82,8 +82,8 @@ func (r *Receptors) Targets() []string { return ReceptorTargets() }
 //
 // The length k of the wave vectors of K in three dimensions has, with
 // t = kℓ/√3, the distribution function (2/π)(atan t + t(t² − 1)/(1 + t²)²),
-// from the spectral density ∝ (1 + t²)⁻³ (Stein 1999, Interpolation of Spatial
-// Data, eq. 2.32 with ν = 3/2, doi:10.1007/978-1-4612-1494-6).
+// from the spectral density ∝ (1 + t²)⁻³ (Rasmussen & Williams 2006, Gaussian
+// Processes for Machine Learning, eq. 4.15 with ν = 3/2, ISBN 0-262-18253-X).
 var receptorWave = sync.OnceValue(func() []voxel.Vec {
 	const plastic = 1.324717957244746 // real root of x³ = x + 1
 	out := make([]voxel.Vec, receptorWaves)

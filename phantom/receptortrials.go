@@ -48,8 +48,10 @@ type ReceptorRate struct {
 	Target   string  `json:"target"`
 	Planted  bool    `json:"planted"`
 	Weight   float64 `json:"weight"` // as in [ReceptorTruth], mean over trials
-	True     float64 `json:"true"`   // Spearman's correlation of the true effect with the density, mean over trials
-	Found    float64 `json:"found"`  // the coefficient of the mean of people's maps, mean over trials
+	// True is Spearman's correlation of the true effect with the density, mean over
+	// trials; NaN (null in JSON) if the effect is the same everywhere.
+	True  crossover.Number `json:"true"`
+	Found float64          `json:"found"` // the coefficient of the mean of people's maps, mean over trials
 
 	Joint    receptor.Rejection `json:"joint"`     // PJoint ≤ 0.05
 	JointFWE receptor.Rejection `json:"joint_fwe"` // PJointFWE ≤ 0.05, over the panel
@@ -205,7 +207,7 @@ func SimulateReceptorTrials(opt TrialOptions, trials int, o receptor.Options, pr
 				x := &res[i*len(targets)+j]
 				r.Planted = r.Planted || x.weight != 0
 				r.Weight += x.weight / float64(trials)
-				r.True += x.trueRho / float64(trials)
+				r.True += crossover.Number(x.trueRho / float64(trials))
 				r.Found += x.rho / float64(trials)
 				if x.joint <= 0.05 {
 					joint++
