@@ -180,6 +180,10 @@ type VariogramFit struct {
 	// Roughness is Surrogates/Map at the shortest distance: above 1 surrogates
 	// are rougher than the map, and a null of them too narrow.
 	Roughness float64
+	// PRough is the share of surrogates that are as smooth as the map at the
+	// shortest distance, (1 + #{γ* ≤ γ})/(1 + number): that few pairs of places lie
+	// so near makes Roughness large by chance.
+	PRough float64
 	// P is the Monte Carlo p of the map's largest deviation from Surrogates in
 	// units of SD among the surrogates' own: small if the map is not like one of
 	// them.
@@ -191,10 +195,10 @@ const PoorFit = 0.25
 
 // Poor tells whether the fit should not be trusted: Error is above [PoorFit] and
 // the map is unlike its surrogates (P < 0.05), or surrogates are rougher than the
-// map by half at the shortest distance, and by more than a tenth of the mean
-// variogram.
+// map by half at the shortest distance, by more than a tenth of the mean
+// variogram, and all but a few of them are (PRough < 0.05).
 func (v VariogramFit) Poor() bool {
-	rough := v.Roughness > 1.5 && v.Surrogates[0]-v.Map[0] > 0.1*stat.Mean(v.Map, nil)
+	rough := v.Roughness > 1.5 && v.PRough < 0.05 && v.Surrogates[0]-v.Map[0] > 0.1*stat.Mean(v.Map, nil)
 	return v.Error > PoorFit && v.P < 0.05 || rough
 }
 
@@ -227,6 +231,13 @@ func (n *Null) VariogramFit(count, workers int) VariogramFit {
 		ss += (f.Surrogates[h] - f.Map[h]) * (f.Surrogates[h] - f.Map[h]) / float64(len(l.h))
 	}
 	f.Error, f.Roughness = math.Sqrt(ss)/mean, f.Surrogates[0]/f.Map[0]
+	smooth := 0
+	for _, g := range all {
+		if g[0] <= f.Map[0] {
+			smooth++
+		}
+	}
+	f.PRough = float64(1+smooth) / float64(1+count)
 	worst := func(g []float64) (w float64) {
 		for h := range g {
 			if f.SD[h] > 0 {

@@ -329,7 +329,7 @@ func fitWords(e *ReceptorEffect) ([]tag, string) {
 	case !(f.Error <= nullmap.PoorFit):
 		out = []tag{{"info", "○", "no poor fit shown"}}
 	}
-	t := fmt.Sprintf("Do surrogates vary with distance as the map does? Variogram error %s (0: perfect; poor above 0.25 if p is below 0.05), roughness between neighbours %s (1: as the map; above 1 p-values may be too small), p of the map among its surrogates %s.", r2(f.Error), r2(f.Roughness), pText(f.P))
+	t := fmt.Sprintf("Do surrogates vary with distance as the map does? Variogram error %s (0: perfect; poor above 0.25 if p is below 0.05), roughness between neighbours %s (1: as the map; above 1 p-values may be too small; share of surrogates as smooth there as the map %s), p of the map among its surrogates %s.", r2(f.Error), r2(f.Roughness), r2(f.PRough), pText(f.P))
 	if len(e.Alignments.Covariates) > 0 {
 		t += " Of what the covariates leave of the map."
 	}

@@ -46,6 +46,7 @@ type PlaceInfluenceRecord struct {
 type VariogramRecord struct {
 	Error     Number `json:"error"`
 	Roughness Number `json:"roughness"`
+	PRough    Number `json:"p_roughness"` // share of surrogates as smooth between neighbours
 	P         Number `json:"p"`
 	Poor      bool   `json:"poor"`
 }
@@ -183,7 +184,7 @@ func (r *AlignmentRecord) MostInfluential() (PlaceInfluenceRecord, bool) {
 
 // NewVariogramRecord brings a fit into JSON's form.
 func NewVariogramRecord(f nullmap.VariogramFit) VariogramRecord {
-	return VariogramRecord{Number(f.Error), Number(f.Roughness), Number(f.P), f.Poor()}
+	return VariogramRecord{Number(f.Error), Number(f.Roughness), Number(f.PRough), Number(f.P), f.Poor()}
 }
 
 // ParameterRecords brings the parameters of a null into JSON's form.
