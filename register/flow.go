@@ -66,6 +66,35 @@ func cellOf(x float64, n, stride int) (lo int, rest float64, step int) {
 	return lo, x - float64(lo), stride
 }
 
+// row sets d to u at the points (x, y, z), in voxels of the lattice, of a row of
+// voxels of which thin share one of the lattice: x = (n+½)/thin − ½. spare has
+// room for a row of the lattice. It is atVoxel for many points at a time.
+func (f *flow) row(d, spare *[3][]float64, y, z float64, thin int) {
+	nx := f.Dim[0]
+	j, fy, dy := cellOf(y, f.Dim[1], nx)
+	k, fz, dz := cellOf(z, f.Dim[2], nx*f.Dim[1])
+	n := nx * (j + f.Dim[1]*k)
+	w00, w10, w01, w11 := (1-fy)*(1-fz), fy*(1-fz), (1-fy)*fz, fy*fz
+	for a := range 3 {
+		u := f.u[a]
+		p, q, r, s := u[n:][:nx], u[n+dy:][:nx], u[n+dz:][:nx], u[n+dy+dz:][:nx]
+		line, out := spare[a], d[a]
+		if thin == 1 {
+			line = out
+		}
+		for i := range p {
+			line[i] = w00*float64(p[i]) + w10*float64(q[i]) + w01*float64(r[i]) + w11*float64(s[i])
+		}
+		if thin == 1 {
+			continue
+		}
+		for i := range out {
+			lo, rest, step := cellOf((float64(i)+0.5)/float64(thin)-0.5, nx, 1)
+			out[i] = line[lo] + rest*(line[lo+step]-line[lo])
+		}
+	}
+}
+
 // follow replaces f by f∘(id + s·v): u(x) ← s·v(x) + u(x + s·v(x)). f and v
 // have one lattice; spare holds the result while it is made, and then f's old
 // arrays.

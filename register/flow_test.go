@@ -69,6 +69,28 @@ func TestFlowFollows(t *testing.T) {
 	}
 }
 
+// Rows agree with single points, whatever shares a voxel.
+func TestFlowRow(t *testing.T) {
+	f, _ := wavy([3]int{9, 6, 5}, 2, 3)
+	for _, thin := range []int{1, 2, 3} {
+		var d, spare [3][]float64
+		for a := range d {
+			d[a], spare[a] = make([]float64, f.Dim[0]*thin), make([]float64, f.Dim[0])
+		}
+		for _, q := range []voxel.Vec{{0, -0.25, 0.25}, {0, 2.75, 4.25}, {0, 5, 1.5}} {
+			f.row(&d, &spare, q[1], q[2], thin)
+			for n := range d[0] {
+				want := f.atVoxel((float64(n)+0.5)/float64(thin)-0.5, q[1], q[2])
+				for a := range want {
+					if math.Abs(d[a][n]-want[a]) > 1e-12 {
+						t.Fatalf("thin %d, %v, voxel %d: %g, want %g", thin, q, n, d[a][n], want[a])
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestFlowUndo(t *testing.T) {
 	for _, height := range []float64{2, 6, 11} { // slopes of 0.15, 0.5 and 0.9
 		f, _ := wavy([3]int{40, 44, 36}, 1, height)

@@ -12,7 +12,7 @@ import (
 type meeting struct {
 	opt    DeformableOptions // filled
 	side   [2]*side
-	origin voxel.Vec // corner of the box that holds both heads [mm, space halfway]
+	origin voxel.Vec // corner of the box where both show a head [mm, space halfway]
 	size   voxel.Vec // of the box [mm]
 }
 
@@ -25,7 +25,7 @@ type side struct {
 }
 
 // newMeeting returns the images of a and b, bent by nothing yet, in the box
-// that holds both heads and a margin.
+// where both show a head or its margin: what only one shows has no say.
 func newMeeting(a, b *head, t voxel.Affine, opt DeformableOptions) *meeting {
 	m := &meeting{opt: opt}
 	half, ok := squareRoot(t)
@@ -35,25 +35,33 @@ func newMeeting(a, b *head, t voxel.Affine, opt DeformableOptions) *meeting {
 	}
 	m.side[0] = &side{img: a.img, mask: a.mask, from: back}
 	m.side[1] = &side{img: b.img, mask: b.mask, from: half}
-	lo, hi := voxel.Vec{math.Inf(1), math.Inf(1), math.Inf(1)}, voxel.Vec{math.Inf(-1), math.Inf(-1), math.Inf(-1)}
-	for i, h := range []*head{a, b} {
-		back := m.side[i].from.Inverse().Mul(h.region.Affine)
-		for n, in := range h.region.In {
-			if !in {
-				continue
-			}
-			i, j, k := h.region.Coord(n)
-			p := back.Map(voxel.Vec{float64(i), float64(j), float64(k)})
-			for a := range 3 {
-				lo[a], hi[a] = min(lo[a], p[a]), max(hi[a], p[a])
-			}
-		}
-	}
+	lo, hi := a.box(m.side[0].from.Inverse())
+	lo2, hi2 := b.box(m.side[1].from.Inverse())
 	for a := range 3 {
-		m.origin[a] = lo[a] - coarse/2
-		m.size[a] = hi[a] - lo[a] + coarse
+		m.origin[a] = max(lo[a], lo2[a]) - coarse/2
+		m.size[a] = min(hi[a], hi2[a]) + coarse/2 - m.origin[a]
 	}
 	return m
+}
+
+// box returns the corners of the box, along the axes of the world that t maps
+// to, of the head and its margin.
+func (h *head) box(t voxel.Affine) (lo, hi voxel.Vec) {
+	for a := range 3 {
+		lo[a], hi[a] = math.Inf(1), math.Inf(-1)
+	}
+	t = t.Mul(h.region.Affine)
+	for n, in := range h.region.In {
+		if !in {
+			continue
+		}
+		i, j, k := h.region.Coord(n)
+		p := t.Map(voxel.Vec{float64(i), float64(j), float64(k)})
+		for a := range 3 {
+			lo[a], hi[a] = min(lo[a], p[a]), max(hi[a], p[a])
+		}
+	}
+	return lo, hi
 }
 
 // voxels returns the number of voxels of the box at the finest level.

@@ -2,6 +2,7 @@ package register
 
 import (
 	"math"
+	"sync"
 
 	"phasl/internal/par"
 )
@@ -35,8 +36,7 @@ type lncc struct {
 	floor   float64 // ε
 	workers int
 
-	sum     [6][]float32 // I, J, I², J², IJ, n; then A, B, C and the last two brackets
-	scratch []float32
+	sum [6][]float32 // I, J, I², J², IJ, n; then A, B, C and the last two brackets
 }
 
 func newLNCC(dim [3]int, radius int, floor float64, workers int) *lncc {
@@ -45,7 +45,6 @@ func newLNCC(dim [3]int, radius int, floor float64, workers int) *lncc {
 	for f := range l.sum {
 		l.sum[f] = make([]float32, n)
 	}
-	l.scratch = make([]float32, n)
 	return l
 }
 
@@ -186,21 +185,31 @@ func (l *lncc) boxRows(v []float32) {
 func (l *lncc) boxPlanes(v []float32) {
 	nx, ny, nz := l.dim[0], l.dim[1], l.dim[2]
 	plane := nx * ny
-	par.Do(l.workers, nz, func(k int) {
-		l.slide(l.scratch[k*plane:(k+1)*plane], v[k*plane:], ny, nx)
-	})
-	par.Do(l.workers, ny, func(j int) {
-		l.slide(v[j*nx:], l.scratch[j*nx:], nz, plane)
-	})
+	type buffers struct {
+		src []float32
+		sum []float64
+	}
+	pool := sync.Pool{New: func() any { return &buffers{sum: make([]float64, nx)} }}
+	slab := func(v []float32, n, stride int) {
+		b := pool.Get().(*buffers)
+		b.src = resized(b.src, n*nx)
+		for i := range n {
+			copy(b.src[i*nx:(i+1)*nx], v[i*stride:])
+		}
+		slide(v, b.src, b.sum, n, stride, l.radius)
+		pool.Put(b)
+	}
+	par.Do(l.workers, nz, func(k int) { slab(v[k*plane:], ny, nx) })
+	par.Do(l.workers, ny, func(j int) { slab(v[j*nx:], nz, plane) })
 }
 
 // slide sets each of n rows of dst, stride apart, to the sum of the rows of
-// src in the window around it.
-func (l *lncc) slide(dst, src []float32, n, stride int) {
-	nx, r := l.dim[0], l.radius
-	s := make([]float64, nx)
+// src, one after the other, at most r away. s has room for a row of sums.
+func slide(dst, src []float32, s []float64, n, stride, r int) {
+	nx := len(s)
+	clear(s)
 	for i := range min(r, n) {
-		for x, v := range src[i*stride:][:nx] {
+		for x, v := range src[i*nx:][:nx] {
 			s[x] += float64(v)
 		}
 	}
@@ -209,19 +218,19 @@ func (l *lncc) slide(dst, src []float32, n, stride int) {
 		enter, leave := i+r < n, i-r-1 >= 0
 		switch {
 		case enter && leave:
-			b := src[(i-r-1)*stride:][:nx]
-			for x, v := range src[(i+r)*stride:][:nx] {
+			b := src[(i-r-1)*nx:][:nx]
+			for x, v := range src[(i+r)*nx:][:nx] {
 				w := s[x] + float64(v) - float64(b[x])
 				s[x] = w
 				out[x] = float32(w)
 			}
 			continue
 		case enter:
-			for x, v := range src[(i+r)*stride:][:nx] {
+			for x, v := range src[(i+r)*nx:][:nx] {
 				s[x] += float64(v)
 			}
 		case leave:
-			for x, v := range src[(i-r-1)*stride:][:nx] {
+			for x, v := range src[(i-r-1)*nx:][:nx] {
 				s[x] -= float64(v)
 			}
 		}

@@ -22,6 +22,7 @@ type stage struct {
 	step    *flow
 	spare   [3][]float32
 	normal  [9][]float32 // three of the right side, then the upper triangle
+	far     []float32
 }
 
 // begin prepares the level whose voxels are those of the finest times scale.
@@ -69,6 +70,7 @@ func (m *meeting) begin(scale float64) *stage {
 	for f := range s.normal {
 		s.normal[f] = make([]float32, s.step.Len())
 	}
+	s.far = make([]float32, s.step.Len())
 	s.like = newLNCC(s.dim, m.opt.Radius, floorSD*floorSD, m.opt.Workers)
 	return s
 }
@@ -85,20 +87,18 @@ func (s *stage) look() {
 		w := side.way
 		par.Ranges(s.opt.Workers, ny*s.dim[2], 16, func(lo, hi int) {
 			at := make([]voxel.Vec, nx)
+			var d, spare [3][]float64
+			for a := range d {
+				d[a], spare[a] = make([]float64, nx), make([]float64, w.Dim[0])
+			}
 			for row := lo; row < hi; row++ {
 				// In voxels of the flow: thin voxels of the image share one.
 				y, z := (float64(row%ny)+0.5)/t-0.5, (float64(row/ny)+0.5)/t-0.5
+				w.row(&d, &spare, y, z, s.thin)
 				for n := range at {
 					x := (float64(n)+0.5)/t - 0.5
-					var d voxel.Vec
-					if s.thin == 1 {
-						p := row*nx + n
-						d = voxel.Vec{float64(w.u[0][p]), float64(w.u[1][p]), float64(w.u[2][p])}
-					} else {
-						d = w.atVoxel(x, y, z)
-					}
 					at[n] = s.toVoxel[i].Map(voxel.Vec{
-						w.origin[0] + x*w.h + d[0], w.origin[1] + y*w.h + d[1], w.origin[2] + z*w.h + d[2],
+						w.origin[0] + x*w.h + d[0][n], w.origin[1] + y*w.h + d[1][n], w.origin[2] + z*w.h + d[2][n],
 					})
 				}
 				s.sampler[i].AtVoxels(s.seen[i][row*nx:][:nx], at)
@@ -187,10 +187,13 @@ func (s *stage) gather() {
 func (s *stage) solve() bool {
 	w := s.opt.Workers
 	g := s.step.Grid
-	for f := range s.normal {
-		s.normal[f] = gaussed(g, s.normal[f], s.update, w)
-		for i, v := range gaussed(g, s.normal[f], farReach*s.update, w) {
-			s.normal[f][i] += farWeight * v
+	near, far := newBell(s.update/s.step.h), newBell(farReach*s.update/s.step.h)
+	for _, v := range s.normal {
+		near.pool(v, g.Dim, w)
+		copy(s.far, v)
+		far.pool(s.far, g.Dim, w)
+		for i, x := range s.far {
+			v[i] += farWeight * x
 		}
 	}
 	n := g.Len()
@@ -294,7 +297,14 @@ func (s *stage) run() DeformationLevel {
 	w := s.opt.Workers
 	out := DeformationLevel{Spacing: s.h}
 	var course []float64
-	for range s.opt.Iterations {
+	limit := s.opt.Iterations
+	if limit <= 0 {
+		limit = 15
+		if s.h < thinBelow {
+			limit = 8
+		}
+	}
+	for range limit {
 		s.look()
 		e := s.like.measure(s.seen[0], s.seen[1])
 		course = append(course, e)
