@@ -169,7 +169,7 @@ func TestDeformableSame(t *testing.T) {
 // What a mask hides has no say: a bright lesion that only one image shows
 // deforms the other's brain less when it is masked.
 func TestDeformableMask(t *testing.T) {
-	g := box([3]int{38, 45, 37}, voxel.Vec{5, 5, 5}, voxel.Vec{}, voxel.Vec{0, -18, 12})
+	g := box([3]int{48, 56, 46}, voxel.Vec{4, 4, 4}, voxel.Vec{}, voxel.Vec{0, -18, 12})
 	head := t1Contrast.render(g, voxel.Identity())
 	sick := head.Clone()
 	mask := voxel.NewMask(g)

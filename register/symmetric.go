@@ -299,9 +299,11 @@ func (s *stage) run() DeformationLevel {
 	var course []float64
 	limit := s.opt.Iterations
 	if limit <= 0 {
-		limit = 15
-		if s.h < thinBelow {
+		switch limit = 15; {
+		case s.h < thinBelow:
 			limit = 8
+		case s.h >= 4:
+			limit = 40
 		}
 	}
 	for range limit {
