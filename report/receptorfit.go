@@ -127,13 +127,18 @@ func fitTag(f *nullmap.VariogramFit) tag {
 // call a fit poor.
 const poorRoughness = 1.5
 
-// fitNumbers writes the numbers that a fit is judged by.
-func fitNumbers(f *nullmap.VariogramFit) string {
-	t := fmt.Sprintf("variogram error %s (0: perfect), p of the map among its surrogates %s; roughness between neighbours %s (1: as the map; above 1 p may be too small, below 1 too large)", r2(f.Error), pText(f.P), r2(f.Roughness))
+// fitNumbers writes the numbers that a fit is judged by, and what they mean if
+// explain is set.
+func fitNumbers(f *nullmap.VariogramFit, explain bool) string {
+	perfect, alike := "", ""
+	if explain {
+		perfect, alike = " (0: perfect)", " (1: as the map; above 1 p may be too small, below 1 too large)"
+	}
+	t := fmt.Sprintf("variogram error %s%s, p of the map among its surrogates %s; roughness between neighbours %s%s", r2(f.Error), perfect, pText(f.P), r2(f.Roughness), alike)
 	if isNumber(f.PRough) {
 		t += fmt.Sprintf("; %s of surrogates are as smooth there", percentFine(f.PRough))
 	}
-	return t
+	return t + "."
 }
 
 // fitReason says what a fit is judged by where the numbers alone may mislead.
@@ -163,32 +168,28 @@ func fitReason(f *nullmap.VariogramFit) string {
 	return ""
 }
 
-// fitWords say how well surrogates of the group's map vary with distance as it
+// A surrogateFit says how well the surrogates of one map fit it.
+type surrogateFit struct {
+	Tag  tag
+	Text string
+}
+
+// surrogateFits say how well surrogates of the group's map vary with distance as it
 // does, and where people's maps were tested those of their mean.
-func fitWords(e *ReceptorEffect) ([]tag, string) {
-	join := func(f *nullmap.VariogramFit) string {
-		return strings.TrimSpace(fitNumbers(f) + ". " + fitReason(f))
+func surrogateFits(e *ReceptorEffect) []surrogateFit {
+	line := func(name string, f *nullmap.VariogramFit, explain bool) surrogateFit {
+		return surrogateFit{fitTag(f), strings.TrimSpace(name + ": " + fitNumbers(f, explain) + " " + fitReason(f))}
 	}
-	f := &e.Alignments.Fit
-	t := "Do surrogates vary with distance as the map does? "
-	if e.People != nil {
-		t += "Group’s map (drawn): " + join(f)
-	} else {
-		t += capital(join(f))
+	out := []surrogateFit{line("Group’s map (drawn)", &e.Alignments.Fit, true)}
+	if e.joint() && len(e.People.Fit.Map) > 0 {
+		out = append(out, line("Mean of people’s maps, on which the claims rest", &e.People.Fit, false))
 	}
 	if len(e.Alignments.Covariates) > 0 {
-		t += " Of what the covariates leave of the map."
+		for i := range out {
+			out[i].Text += " Of what the covariates leave of the map."
+		}
 	}
-	tags := []tag{fitTag(f)}
-	if e.People != nil && len(e.People.Fit.Map) > 0 {
-		p := &e.People.Fit
-		tags[0].Text += ", group’s map"
-		of := fitTag(p)
-		of.Text += ", mean of people’s maps"
-		tags = append(tags, of)
-		t += " Mean of people’s maps, on which the claims rest: " + join(p)
-	}
-	return tags, t
+	return out
 }
 
 // parameterText writes one number that tells how surrogates are made.
@@ -230,10 +231,10 @@ func nullParameters(list []nullmap.Parameter) string {
 	}
 	t := ""
 	if process {
-		t = "Fitted covariance: " + strings.Join(parts, ", ") + "."
+		t = "Fitted covariance, group’s map: " + strings.Join(parts, ", ") + "."
 	}
 	if len(rest) > 0 {
-		t += " The null: " + strings.Join(rest, "; ") + "."
+		t += " The null, group’s map: " + strings.Join(rest, "; ") + "."
 	}
 	return strings.TrimSpace(t)
 }
@@ -263,7 +264,7 @@ func (q *Receptors) poorFits() string {
 	case len(list) > 0:
 		return "Surrogates fitted the variogram poorly for " + joinAnd(list) + "."
 	case known:
-		return "Surrogates fitted no variogram poorly."
+		return "Surrogates fitted the variogram of no map poorly."
 	}
 	return ""
 }

@@ -84,7 +84,7 @@ func TestReceptorsMissing(t *testing.T) {
 				t.Errorf("%s: the part lacks %q", tt.name, want)
 			}
 		}
-		for _, never := range append(tt.never, "NaN", "Inf", "%!") {
+		for _, never := range append(tt.never, "NaN", "Inf", "%!", "parcel") {
 			if strings.Contains(text, never) {
 				t.Errorf("%s: the part has %q", tt.name, never)
 			}
@@ -255,6 +255,14 @@ func TestReceptorMethods(t *testing.T) {
 		return b.String()
 	}
 	golden(t, "receptor-methods.txt", write())
+	fits := []nullmap.VariogramFit{q.Effects[0].Alignments.Fit, q.Effects[1].People.Fit}
+	for i, f := range []*nullmap.VariogramFit{&q.Effects[0].Alignments.Fit, &q.Effects[1].People.Fit} {
+		f.Error, f.P, f.Roughness = 0.61+float64(i)/10, 0.01, 4.12-4*float64(i)
+	}
+	if got, want := write(), "Surrogates fitted the variogram poorly for ketamine effect, average over treatments, group’s map (variogram error 0.61, 4.12 times as rough between neighbours: p may be too small) and ketamine effect under naltrexone − under placebo (variogram error 0.71, 0.12 times as rough between neighbours: p may be too large)."; !strings.Contains(got, want) || strings.Contains(got, "of no map poorly") {
+		t.Errorf("the methods lack %q:\n%s", want, got)
+	}
+	q.Effects[0].Alignments.Fit, q.Effects[1].People.Fit = fits[0], fits[1]
 	for _, tt := range []struct {
 		null nullmap.Method
 		want string
@@ -265,6 +273,17 @@ func TestReceptorMethods(t *testing.T) {
 		if got := write(); !strings.Contains(got, tt.want) || strings.Contains(got, "Gaussian process") {
 			t.Errorf("%s: the methods lack %q", tt.null, tt.want)
 		}
+	}
+	people := q.Effects[1].People
+	q.Effects[1].People = nil
+	if got := write(); !strings.Contains(got, "people’s own maps were not tested, alignment was that of the group’s effect map") || !strings.Contains(got, "effect maps of 6 people") {
+		t.Errorf("one map without people's is not told apart:\n%s", got)
+	}
+	fewer := *people
+	fewer.Names = fewer.Names[:4]
+	q.Effects[1].People = &fewer
+	if got := write(); !strings.Contains(got, "effect maps of 4 to 6 people") || strings.Contains(got, "not tested") {
+		t.Errorf("numbers of people:\n%s", got)
 	}
 	q.Shifts, q.Adjust = nil, nil
 	for i := range q.Effects {
@@ -277,7 +296,7 @@ func TestReceptorMethods(t *testing.T) {
 			t.Errorf("the methods speak of %q, which was not done", never)
 		}
 	}
-	if !strings.Contains(got, "not for other people") {
+	if !strings.Contains(got, "not for other people") || !strings.Contains(got, "of a density with the group’s effect map.") {
 		t.Error(got)
 	}
 	q = nil

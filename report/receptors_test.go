@@ -36,9 +36,14 @@ func standardPanel(t testing.TB) *Receptors {
 }
 
 // fitText writes what the page must say of a fit, by another road.
-func fitText(f *nullmap.VariogramFit) string {
-	return fmt.Sprintf("variogram error %.2f (0: perfect), p of the map among its surrogates %s; roughness between neighbours %.2f (1: as the map; above 1 p may be too small, below 1 too large); %s %% of surrogates are as smooth there.", f.Error, pText(f.P), f.Roughness, number(100*f.PRough, 2))
+func fitText(f *nullmap.VariogramFit, perfect, alike string) string {
+	return fmt.Sprintf("variogram error %.2f%s, p of the map among its surrogates %s; roughness between neighbours %.2f%s; %s %% of surrogates are as smooth there.", f.Error, perfect, pText(f.P), f.Roughness, alike, number(100*f.PRough, 2))
 }
+
+const (
+	perfectFit = " (0: perfect)"
+	alikeRough = " (1: as the map; above 1 p may be too small, below 1 too large)"
+)
 
 // Every number of the tables is that of the analysis.
 func TestReceptorsPage(t *testing.T) {
@@ -85,8 +90,8 @@ func TestReceptorsPage(t *testing.T) {
 		for _, want := range []string{
 			fmt.Sprintf("over %d regions, R² = %s (adjusted %s). By chance, as smooth maps are alike, it would be %s in the mean (%s)", r.N, twoDecimals(r.R2), twoDecimals(r.Adjusted), twoDecimals(r.NullMean), strings.ReplaceAll(pIs(r.P), "\u00a0", " ")),
 			fmt.Sprintf("farther than 40 mm away, %d regions correlate with what they are at r = %s, by chance %s ± %s", r.CV.N, twoDecimals(r.CV.R), twoDecimals(r.CV.NullMean), twoDecimals(r.CV.NullSD)),
-			"Group’s map (drawn): " + fitText(&e.Alignments.Fit),
-			"on which the claims rest: " + fitText(&e.People.Fit),
+			"Group’s map (drawn): " + fitText(&e.Alignments.Fit, perfectFit, alikeRough),
+			"on which the claims rest: " + fitText(&e.People.Fit, "", ""),
 			fmt.Sprintf("differs from it by up to %s.", twoDecimals(e.farthest())),
 		} {
 			if !strings.Contains(text, want) {
@@ -148,11 +153,11 @@ func TestReceptorClaims(t *testing.T) {
 		tags   string
 	}{
 		{"places only", nil, "Values are higher where MOR (r = 0.50, p = 0.001) is denser and lower where D2 (r = −0.40, p = 0.040) is denser; no alignment with the other 1 receptor is shown. This speaks for other places only, not for other people.", "+ MOR, − D2"},
-		{"each p alone is small", []receptor.PeopleAlignment{person("MOR", 0.5, 0.001, 0.001, 0.001, 0.2), person("D2", -0.4, 0.001, 0.001, 0.04, 0.06), person("KOR", 0.1, 0.9, 0.9, 0.9, 0.9)}, "No alignment with any of 3 receptors is shown (nearest: D2, r = −0.40, p = 0.060).", "○ none shown"},
-		{"people and places", []receptor.PeopleAlignment{person("MOR", 0.5, 0.2, 0.2, 0.2, 0.04), person("D2", -0.4, 0.2, 0.2, 0.2, 0.2), person("KOR", nan, nan, nan, nan, nan)}, "Values are higher where MOR (r = 0.50, p = 0.040) is denser; no alignment with the other 1 receptor is shown. Not computed: KOR.", "+ MOR"},
-		{"at the limit", []receptor.PeopleAlignment{person("MOR", 0.5, 0, 0, 0, 0.05)}, "No alignment with the density of MOR is shown (r = 0.50, p = 0.0500).", "○ none shown"},
+		{"each p alone is small", []receptor.PeopleAlignment{person("MOR", 0.44, 0.001, 0.001, 0.001, 0.2), person("D2", -0.36, 0.001, 0.001, 0.04, 0.06), person("KOR", 0.1, 0.9, 0.9, 0.9, 0.9)}, "No alignment with any of 3 receptors is shown (nearest: D2, r = −0.36, p = 0.060).", "○ none shown"},
+		{"people and places", []receptor.PeopleAlignment{person("MOR", 0.44, 0.2, 0.2, 0.2, 0.04), person("D2", -0.36, 0.2, 0.2, 0.2, 0.2), person("KOR", nan, nan, nan, nan, nan)}, "Values are higher where MOR (r = 0.44, p = 0.040) is denser; no alignment with the other 1 receptor is shown. Not computed: KOR.", "+ MOR"},
+		{"at the limit", []receptor.PeopleAlignment{person("MOR", 0.44, 0, 0, 0, 0.05)}, "No alignment with the density of MOR is shown (r = 0.44, p = 0.0500).", "○ none shown"},
 		{"nothing", []receptor.PeopleAlignment{person("MOR", nan, nan, nan, nan, nan)}, "Not computed: MOR.", "✕ not computed"},
-		{"all", []receptor.PeopleAlignment{person("MOR", 0.5, 0, 0, 0, 0.01), person("D2", 0.5, 0, 0, 0, 0.02)}, "Values are higher where MOR (r = 0.50, p = 0.010) and D2 (r = 0.50, p = 0.020) are denser.", "+ MOR, + D2"},
+		{"all", []receptor.PeopleAlignment{person("MOR", 0.44, 0, 0, 0, 0.01), person("D2", 0.5, 0, 0, 0, 0.02)}, "Values are higher where MOR (r = 0.44, p = 0.010) and D2 (r = 0.50, p = 0.020) are denser.", "+ MOR, + D2"},
 	} {
 		e.People = nil
 		if tt.people != nil {
@@ -175,6 +180,9 @@ func TestReceptorClaims(t *testing.T) {
 			}
 		}
 		fig := q.drawForest("x", e, q.forestAxis(), 0, len(q.rows(e)))
+		if e.People != nil && strings.Contains(fig, "group’s map") {
+			t.Errorf("%s: a circle is of the group's map", tt.name)
+		}
 		filled := 0
 		for _, m := range elements(t, fig, "circle", "f0") {
 			if m["r"] == "6" {
@@ -414,17 +422,18 @@ func TestReceptorVariogram(t *testing.T) {
 		{"both by chance", at(0.6, 0.2, 2, 0.21, 1), "info no poor fit shown", "though both are large"},
 	} {
 		e.Alignments.Fit, e.People.Fit = tt.fit, at(0.1, 0.5, 1, 0.5, 0)
-		tags, say := fitWords(e)
-		if got := tags[0].Class + " " + tags[0].Text; got != tt.tag+", group’s map" {
+		lines := surrogateFits(e)
+		if got := lines[0].Tag.Class + " " + lines[0].Tag.Text; got != tt.tag {
 			t.Errorf("%s is called %q, want %q", tt.name, got, tt.tag)
 		}
-		if (tags[0].Class == "warn") != tt.fit.Poor() {
+		if (lines[0].Tag.Class == "warn") != tt.fit.Poor() {
 			t.Errorf("%s: the label and the fit do not agree on poor", tt.name)
 		}
-		if len(tags) != 2 || tags[1].Text != "surrogates fit, mean of people’s maps" {
-			t.Errorf("labels %v", tags)
+		if len(lines) != 2 || lines[1].Tag.Text != "surrogates fit" || !strings.Contains(lines[1].Text, fitText(&e.People.Fit, "", "")) {
+			t.Errorf("lines %v", lines)
 		}
-		if want := fitText(&tt.fit); !strings.Contains(say, want) || !strings.Contains(say, tt.want) {
+		say := lines[0].Text
+		if want := fitText(&tt.fit, perfectFit, alikeRough); !strings.Contains(say, want) || !strings.Contains(say, tt.want) {
 			t.Errorf("%s: %q lacks %q or %q", tt.name, say, want, tt.want)
 		}
 	}
@@ -432,8 +441,8 @@ func TestReceptorVariogram(t *testing.T) {
 		t.Errorf("%d points, want %d and the key's", n, len(f.H))
 	}
 	e.People, e.Alignments.Fit = nil, at(0.6, 0.01, 1, 0.5, 0)
-	if tags, say := fitWords(e); len(tags) != 1 || tags[0].Text != "poor fit" || !strings.Contains(say, "Variogram error 0.60") {
-		t.Errorf("a poor fit is called %v: %s", tags, say)
+	if lines := surrogateFits(e); len(lines) != 1 || lines[0].Tag.Text != "poor fit" || !strings.Contains(lines[0].Text, "variogram error 0.60") {
+		t.Errorf("a poor fit is called %v", lines)
 	}
 }
 
@@ -487,11 +496,11 @@ func TestReceptorNullParameters(t *testing.T) {
 		want string
 	}{
 		{nil, ""},
-		{gp, "Fitted covariance: scale 126 mm (correlation 0.05 at 376 mm), nugget 1.6 % of the variance, left and right 100 % alike."},
-		{gp[:4], "Fitted covariance: scale 126 mm (correlation 0.05 at 376 mm), nugget 1.6 % of the variance."},
-		{append(slices.Clone(gp[:4]), nullmap.Parameter{Name: "fitted on", Value: 250, Unit: "places"}), "Fitted covariance: scale 126 mm (correlation 0.05 at 376 mm), nugget 1.6 % of the variance. The null: fitted on 250 regions."},
-		{[]nullmap.Parameter{{Name: "nugget", Value: 0.2, Unit: "weight"}, {Name: "percentile", Value: 25, Unit: "%"}, {Name: "lags", Value: 25}}, "The null: nugget: weight 0.2; percentile 25 %; lags 25."},
-		{slices.Concat([]nullmap.Parameter{{Name: "groups", Value: 2}}, gp[3:4], gp[3:4]), "The null: groups 2; nugget 1.6 %; nugget 1.6 %."},
+		{gp, "Fitted covariance, group’s map: scale 126 mm (correlation 0.05 at 376 mm), nugget 1.6 % of the variance, left and right 100 % alike."},
+		{gp[:4], "Fitted covariance, group’s map: scale 126 mm (correlation 0.05 at 376 mm), nugget 1.6 % of the variance."},
+		{append(slices.Clone(gp[:4]), nullmap.Parameter{Name: "fitted on", Value: 250, Unit: "places"}), "Fitted covariance, group’s map: scale 126 mm (correlation 0.05 at 376 mm), nugget 1.6 % of the variance. The null, group’s map: fitted on 250 regions."},
+		{[]nullmap.Parameter{{Name: "nugget", Value: 0.2, Unit: "weight"}, {Name: "percentile", Value: 25, Unit: "%"}, {Name: "lags", Value: 25}}, "The null, group’s map: nugget: weight 0.2; percentile 25 %; lags 25."},
+		{slices.Concat([]nullmap.Parameter{{Name: "groups", Value: 2}}, gp[3:4], gp[3:4]), "The null, group’s map: groups 2; nugget 1.6 %; nugget 1.6 %."},
 	} {
 		if got := nullParameters(tt.list); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)

@@ -40,8 +40,7 @@ type receptorEffectView struct {
 	Regression *receptorRegressionView
 	NoModel    string // why there is no regression
 	Variogram  template.HTML
-	FitTags    []tag
-	FitSay     string
+	Fit        []surrogateFit
 	Parameters string
 	Pairs      *plainTable
 	PairSay    string
@@ -148,7 +147,7 @@ func (v *groupView) receptors(g *Group, scale float64) {
 			view.Influence = q.influenceTable(e)
 			view.Variogram = template.HTML(q.drawVariogram(v.ids.next(), e))
 			if view.Variogram != "" {
-				view.FitTags, view.FitSay = fitWords(e)
+				view.Fit = surrogateFits(e)
 			}
 			view.Parameters = nullParameters(l.Parameters)
 		}
