@@ -475,6 +475,7 @@ func TestReceptorDoubt(t *testing.T) {
 	// What real analyses caution of is all named: the limits are the same.
 	q := fakePanel{places: 30, receptors: 3, people: 6, method: receptor.Pearson, seed: 4}.make(t)
 	page := renderGroup(t, receptorTrial(t, q))
+	keep(t, "receptors-doubt.html", page)
 	for i := range q.Effects {
 		e := &q.Effects[i]
 		d := e.doubt()
