@@ -2,13 +2,12 @@ package phantom
 
 import (
 	"math"
-	"slices"
 	"strings"
 
 	"gonum.org/v1/gonum/floats"
-	"gonum.org/v1/gonum/stat"
 
 	"phasl/bids"
+	"phasl/corr"
 	"phasl/crossover"
 )
 
@@ -121,40 +120,8 @@ func (t *Trial) receptorWeights() map[string][]float64 {
 // correlations returns Pearson's and Spearman's correlation, NaN if one of the
 // two does not vary.
 func correlations(x, y []float64) (r, rho float64) {
-	if slices.Min(x) == slices.Max(x) || slices.Min(y) == slices.Max(y) {
-		return math.NaN(), math.NaN()
-	}
-	return stat.Correlation(x, y, nil), stat.Correlation(midRanks(x), midRanks(y), nil)
-}
-
-// midRanks returns the rank of each value from 1, equal ones having the mean of
-// theirs.
-func midRanks(x []float64) []float64 {
-	order := make([]int, len(x))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		switch {
-		case x[a] < x[b]:
-			return -1
-		case x[a] > x[b]:
-			return 1
-		}
-		return a - b
-	})
-	out := make([]float64, len(x))
-	for lo := 0; lo < len(order); {
-		hi := lo
-		for hi < len(order) && x[order[hi]] == x[order[lo]] {
-			hi++
-		}
-		for _, i := range order[lo:hi] {
-			out[i] = float64(lo+hi+1) / 2
-		}
-		lo = hi
-	}
-	return out
+	d := corr.Data{X: x, Y: y}
+	return corr.Correlate(d, corr.Options{}).R, corr.Correlate(d, corr.Options{Method: corr.Spearman}).R
 }
 
 // receptorTable is the truth about receptors.

@@ -251,11 +251,24 @@ func (t *trial) second(a *Alignment, j int, at Places) {
 	}
 }
 
+// poorWords says what a poor fit means for p: surrogates that are rougher than
+// the map are too little like anything, smoother ones too much.
+func poorWords(what string, f nullmap.VariogramFit) string {
+	way := "too small or too large"
+	switch {
+	case f.Roughness > 1.2:
+		way = "too small"
+	case f.Roughness < 1/1.2:
+		way = "too large"
+	}
+	return fmt.Sprintf("%s (variogram error %.2f, %.2f times as rough between neighbours): p-values may be %s; see what another null says, such as variogram", what, f.Error, f.Roughness, way)
+}
+
 // doubt lists what speaks against the null.
 func (a *Alignments) doubt() {
 	add := func(format string, args ...any) { a.Cautions = append(a.Cautions, fmt.Sprintf(format, args...)) }
 	if f := a.Fit; f.Poor() {
-		add("surrogates do not vary with distance as the map does (variogram error %.2f, %.2f times as rough between neighbours): p-values may be too small; compare another null", f.Error, f.Roughness)
+		add("%s", poorWords("surrogates do not vary with distance as the map does", f))
 	}
 	if n := len(a.Used); n < 50 {
 		add("%d parcels are few: the map's autocorrelation is hardly known", n)

@@ -11,7 +11,7 @@ import (
 // A Comparison is the difference of two alignments.
 type Comparison struct {
 	First, Second    string  // what is compared: targets, or files of maps
-	Target           string  // the receptor, of two maps; "" of two receptors
+	Target           string  // the receptor, of two maps; "" of two receptors. With the file where several maps are of one target
 	N                int     // parcels with everything
 	R1, R2           float64 // the coefficients
 	Difference       float64 // R1 − R2
@@ -79,9 +79,9 @@ func CompareMaps(a, b Map, panel []Density, at Places, o Options) ([]Comparison,
 	s.method = Pearson // the difference is of ranks already
 	td.s = &s
 	draws := td.draws(null, o)
-	out := make([]Comparison, len(panel))
+	out, names := make([]Comparison, len(panel)), mapNames(panel)
 	for j := range panel {
-		out[j] = Comparison{First: a.File, Second: b.File, Target: panel[j].Target, N: ta.s.n(j), R1: ra[j], R2: rb[j], Reason: ta.s.reason[j]}
+		out[j] = Comparison{First: a.File, Second: b.File, Target: names[j], N: ta.s.n(j), R1: ra[j], R2: rb[j], Reason: ta.s.reason[j]}
 		length := math.NaN()
 		if g := ta.s.groupOf(j); g != nil {
 			if d, ok := ta.s.difference(g, a.Values, b.Values); ok {
@@ -94,6 +94,22 @@ func CompareMaps(a, b Map, panel []Density, at Places, o Options) ([]Comparison,
 	}
 	judge(out, draws)
 	return out, l
+}
+
+// mapNames is how the maps of a panel are called: by their target, with the file
+// where several are of one target.
+func mapNames(panel []Density) []string {
+	times := map[string]int{}
+	for _, d := range panel {
+		times[d.Target]++
+	}
+	out := make([]string, len(panel))
+	for j, d := range panel {
+		if out[j] = d.Target; times[d.Target] > 1 {
+			out[j] += " (" + d.File + ")"
+		}
+	}
+	return out
 }
 
 // common returns two maps at the places where both have a value.
@@ -166,11 +182,11 @@ func CompareReceptors(effect Map, panel []Density, pairs [][2]int, at Places, o 
 	}
 	r := t.correlate(t.x)
 	all := t.draws(null, o)
-	out := make([]Comparison, len(pairs))
+	out, names := make([]Comparison, len(pairs)), mapNames(panel)
 	draws := make([][]float64, len(pairs))
-	for j := range pairs {
+	for j, p := range pairs {
 		i, k := 2*j, 2*j+1
-		out[j] = Comparison{First: both[i].Target, Second: both[k].Target, N: t.s.n(i), R1: r[i], R2: r[k], Reason: t.s.reason[i]}
+		out[j] = Comparison{First: names[p[0]], Second: names[p[1]], N: t.s.n(i), R1: r[i], R2: r[k], Reason: t.s.reason[i]}
 		if out[j].Reason == "" {
 			out[j].Reason = t.s.reason[k]
 		}

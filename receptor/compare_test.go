@@ -52,6 +52,20 @@ func TestCompareMapsByDefinition(t *testing.T) {
 	}
 }
 
+// Two maps of one target are told apart.
+func TestCompareNamesMaps(t *testing.T) {
+	places, draw := brain(40, 3)
+	panel := []receptor.Density{density("A", draw()), density("A", draw()), density("B", draw())}
+	panel[0].File, panel[1].File = "x.nii", "y.nii"
+	c, l := receptor.CompareReceptors(receptor.Map{Values: draw()}, panel, [][2]int{{0, 1}, {1, 2}}, places, receptor.Options{Surrogates: 99})
+	if l.Err() != nil {
+		t.Fatal(l)
+	}
+	if c[0].First != "A (x.nii)" || c[0].Second != "A (y.nii)" || c[1].Second != "B" {
+		t.Errorf("%+v", c)
+	}
+}
+
 // A map made of one receptor aligns with it and not with another, and the
 // difference is found; with two unrelated to it there is none.
 func TestCompareReceptors(t *testing.T) {

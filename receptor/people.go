@@ -48,6 +48,8 @@ type PeopleAlignment struct {
 	Joint       float64 // R/√V, to tell how sure; p is not from a table
 	PJoint      float64 // of one receptor
 	PJointFWE   float64 // of the largest |r| over the panel
+	NullLow     float64 // 2.5 and 97.5 % quantiles of r** that PJoint compares R with
+	NullHigh    float64
 	PBoth       float64 // the larger of PFlip and PPlaces: the intersection-union test
 	SharePeople float64 // V₁/(V₁ + V₂), the part of people in the uncertainty, 0 to 1
 	Reason      string  // why there is none
@@ -134,10 +136,10 @@ func PeopleTest(people []Map, panel []Density, at Places, o Options) (*People, d
 		out.Fit = null.VariogramFit(min(o.Surrogates, 200), o.Workers)
 	}
 	if out.Fit.Poor() {
-		out.Cautions = append(out.Cautions, fmt.Sprintf("surrogates of the mean map do not vary with distance as it does (variogram error %.2f)", out.Fit.Error))
+		out.Cautions = append(out.Cautions, poorWords("surrogates of the mean of people's maps do not vary with distance as it does", out.Fit))
 	}
 	if len(people) < 8 {
-		out.Cautions = append(out.Cautions, fmt.Sprintf("%d people allow %d patterns of signs: p cannot fall below %.3g", len(people), 1<<len(people), math.Pow(2, 1-float64(len(people)))))
+		out.Cautions = append(out.Cautions, fmt.Sprintf("%d people allow %d patterns of signs: p of the test over people alone cannot fall below %.3g, and little is known of how people differ", len(people), 1<<len(people), math.Pow(2, 1-float64(len(people)))))
 	}
 	return out, l
 }
@@ -302,6 +304,7 @@ func (c *crossed) test(results []PeopleAlignment, surrogates [][]float64, o Opti
 		nan := math.NaN()
 		r.Mean, r.Low, r.High, r.T, r.DF, r.P, r.PFlip, r.PFlipFWE = nan, nan, nan, nan, nan, nan, nan, nan
 		r.R, r.PPlaces, r.Joint, r.PJoint, r.PJointFWE, r.PBoth, r.SharePeople = nan, nan, nan, nan, nan, nan, nan
+		r.NullLow, r.NullHigh = nan, nan
 		if r.Reason != "" || c.a[j] == nil {
 			continue
 		}
@@ -346,6 +349,7 @@ func (c *crossed) test(results []PeopleAlignment, surrogates [][]float64, o Opti
 		}
 		r.PFlip, r.PFlipFWE = nullmap.PValue(r.T, flip[j]), nullmap.PValue(r.T, flipMost)
 		r.PJoint, r.PJointFWE = nullmap.PValue(r.R, joint[j]), nullmap.PValue(r.R, jointMost)
+		_, _, r.NullLow, r.NullHigh = describe(joint[j])
 		r.PBoth = math.Max(r.PFlip, r.PPlaces)
 	}
 }

@@ -226,3 +226,30 @@ func TestJointLevel(t *testing.T) {
 		}
 	}
 }
+
+// The band of chance is that of the joint test: two-sided p is below 5 % outside
+// it, but for what the two tails differ by, and it is wider than that of places
+// alone where people differ.
+func TestPeopleBand(t *testing.T) {
+	const n, people = 80, 9
+	places, draw := brain(n, 71)
+	d := draw()
+	for _, effect := range []float64{0, 0.3, 2} {
+		maps := make([]receptor.Map, people)
+		for i := range maps {
+			maps[i].Values = combine(n, []float64{effect, 1}, d, draw())
+		}
+		got, l := receptor.PeopleTest(maps, []receptor.Density{density("D", d), density("E", draw())}, places, receptor.Options{Method: receptor.Pearson, Surrogates: 999, Seed: 3})
+		if l.Err() != nil {
+			t.Fatal(l)
+		}
+		for _, a := range got.Results {
+			if !(a.NullLow < 0 && a.NullHigh > 0) {
+				t.Errorf("effect %g, %s: band %g to %g", effect, a.Target, a.NullLow, a.NullHigh)
+			}
+			if outside := a.R < a.NullLow || a.R > a.NullHigh; a.PJoint < 0.03 && !outside || a.PJoint > 0.08 && outside {
+				t.Errorf("effect %g, %s: r %g, band %g to %g, p %g", effect, a.Target, a.R, a.NullLow, a.NullHigh, a.PJoint)
+			}
+		}
+	}
+}

@@ -88,6 +88,8 @@ type PeopleAlignmentRecord struct {
 	Joint     Number   `json:"z_joint"`
 	PJoint    Number   `json:"p_joint"`
 	PJointFWE Number   `json:"p_joint_fwe"`
+	NullLow   Number   `json:"null_low"` // of r_mean_map, people and places
+	NullHigh  Number   `json:"null_high"`
 	PBoth     Number   `json:"p_larger"`
 	Share     Number   `json:"share_people"`
 	Reason    string   `json:"reason,omitempty"`
@@ -206,7 +208,7 @@ func NewPeopleRecord(p *receptor.People) *PeopleRecord {
 		r := PeopleAlignmentRecord{Target: a.Target, File: a.File, N: a.N, Each: []Number{}, Positive: a.Positive,
 			Mean: Number(a.Mean), Low: Number(a.Low), High: Number(a.High), T: Number(a.T), DF: Number(a.DF), P: Number(a.P),
 			PFlip: Number(a.PFlip), PFlipFWE: Number(a.PFlipFWE), R: Number(a.R), PPlaces: Number(a.PPlaces),
-			Joint: Number(a.Joint), PJoint: Number(a.PJoint), PJointFWE: Number(a.PJointFWE), PBoth: Number(a.PBoth), Share: Number(a.SharePeople), Reason: a.Reason}
+			Joint: Number(a.Joint), PJoint: Number(a.PJoint), PJointFWE: Number(a.PJointFWE), NullLow: Number(a.NullLow), NullHigh: Number(a.NullHigh), PBoth: Number(a.PBoth), Share: Number(a.SharePeople), Reason: a.Reason}
 		for _, e := range a.Each {
 			r.Each = append(r.Each, Number(e))
 		}
