@@ -31,8 +31,7 @@ type EffectMap struct {
 }
 
 // A PersonMap is the contrast of one person's own values: differences of means
-// over the scans of each cell. The average is over the treatments that the
-// person has.
+// over the scans of each cell.
 type PersonMap struct {
 	Subject string
 	Values  []float64 // NaN where a value is missing
@@ -231,21 +230,17 @@ func (p *personMeans) contrast(m *EffectMap, subject string, phase int) (values 
 		}
 		values = minus(under, reference)
 	case AverageEffect:
-		n := 0.0
+		// With a treatment missing it would be the effect under the others, and
+		// what differs between treatments would pass for what they share.
 		values = make([]float64, p.regions)
-		for t := range tr.Treatments {
-			if c := p.change(subject, t, phase); c != nil {
-				n++
-				for r := range values {
-					values[r] += c[r]
-				}
+		for t, name := range tr.Treatments {
+			c := p.change(subject, t, phase)
+			if c == nil {
+				return nil, lacks(name)
 			}
-		}
-		if n == 0 {
-			return nil, "not both phases under any treatment"
-		}
-		for r := range values {
-			values[r] /= n
+			for r := range values {
+				values[r] += c[r] / float64(len(tr.Treatments))
+			}
 		}
 	}
 	if !slices.ContainsFunc(values, func(v float64) bool { return !math.IsNaN(v) }) {

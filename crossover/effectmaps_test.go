@@ -131,7 +131,7 @@ func TestEffectMapsWithMissing(t *testing.T) {
 		name   string
 		people int
 		why    string
-	}{{"phase_average", 11, ""}, {"interaction:naltrexone", 10, "not both phases under " + lost}, {"phase:" + lost, 10, "not both phases under " + lost}} {
+	}{{"phase_average", 10, "not both phases under " + lost}, {"interaction:naltrexone", 10, "not both phases under " + lost}, {"phase:" + lost, 10, "not both phases under " + lost}} {
 		x := effectMap(t, m, c.name)
 		if len(x.People) != c.people {
 			t.Errorf("%s: %d people, want %d", c.name, len(x.People), c.people)

@@ -83,9 +83,17 @@ func (g *group) readPanel() error {
 	}
 	g.step(stepTables, "read the density maps", 0.5)
 	files, l := FindPanel(g.c.Panel)
-	l.Add(files.forPlan(plan, g.plan.File)...)
 	if l.Err() == nil && len(files.Maps) == 0 {
 		l.Errorf(strings.Join(g.c.Panel, ", "), "--panel", "give a folder of density maps", "there is no density map")
+	}
+	if l.Err() == nil { // what rests on missing files would only repeat it
+		l.Add(files.forPlan(plan, g.plan.File)...)
+	}
+	for _, f := range append(slices.Clone(files.Maps), files.Table) {
+		if f != "" && sameFile(filepath.Dir(f), g.c.OutDir) {
+			l.Errorf(g.c.OutDir, "OUT_DIR", "write to a folder of its own", "the density maps lie in the output folder, where their table %s would be replaced by the results of that name", panelTable)
+			break
+		}
 	}
 	if g.c.Atlas == "" {
 		l.Errorf("--panel", "--atlas", "give the label image that the participant level measured regions in, with --atlas FILE", "densities have to be measured in the regions of the effects, and no atlas is given")
@@ -122,8 +130,18 @@ func (g *group) align() error {
 	if g.c.Plan != "" && !plan.Asked {
 		g.res.Deviations = append(g.res.Deviations, "The plan has no [receptors]: what is said of receptors is exploratory.")
 	}
-	if l := r.checkRegions(g.values, g.c.Atlas); l.Err() != nil {
-		g.fault(l...)
+	regions, recorded := map[string]bool{}, ""
+	for _, v := range g.values {
+		regions[v.Region] = true
+	}
+	for i := range g.src.scans {
+		if m := g.src.scans[i].methods; m != nil && m.Atlas != "" {
+			recorded = m.Atlas
+		}
+	}
+	g.fault(checkAtlas(r.places.Names, regions, g.c.Atlas, recorded)...)
+	g.fault(checkSpace(g.src.space, g.c.Atlas, r.panel)...)
+	if g.l.Err() != nil {
 		return g.l.Err()
 	}
 	maps, err := crossover.NewEffectMaps(g.plan, g.trial, g.values, plan.Measure, r.places.Names, g.c.Workers)
@@ -173,28 +191,49 @@ func labelImage(p *receptor.Parcels) *voxel.Image {
 	return out
 }
 
-// checkRegions tells whether the regions of the results are those of the atlas.
-func (r *groupReceptors) checkRegions(values []crossover.Value, atlas string) diag.List {
+// checkAtlas tells whether the labels of an atlas are the regions of the results.
+// recorded is the name of the atlas that the participant level used, "" if it is
+// not known. Regions that have rows but no value are no fault of the atlas.
+func checkAtlas(labels []string, regions map[string]bool, file, recorded string) diag.List {
 	var l diag.List
-	known := map[string]bool{}
-	for _, v := range values {
-		if v.CBF-v.CBF == 0 {
-			known[v.Region] = true
-		}
-	}
 	var without []string
-	for _, n := range r.places.Names {
-		if !known[n] {
+	for _, n := range labels {
+		if !regions[n] {
 			without = append(without, n)
 		}
 	}
-	n := len(r.places.Names) - len(without)
-	const fix = "give the atlas that regions were measured in"
-	switch {
-	case n < receptor.Fewest:
-		l.Errorf(atlas, "--atlas", fix, "of its %d labels %d have a CBF value by the same name in the results, and %d are needed; without: %s", len(r.places.Names), n, receptor.Fewest, few(without))
-	case len(without) > 0:
-		l.Warnf(atlas, "--atlas", fix+", if that is another", "%d of its %d labels have no CBF value in the results and are left out of the comparison with receptors: %s", len(without), len(r.places.Names), few(without))
+	if len(without) == 0 {
+		return l
+	}
+	fix := "give the atlas that the participant level measured regions in"
+	other := ""
+	if name := atlasName(file); recorded != "" && name != recorded {
+		other = fmt.Sprintf(" The participant level used the atlas %s, and this is %s.", recorded, name)
+	}
+	if n := len(labels) - len(without); other != "" || n < receptor.Fewest || 10*len(without) > len(labels) {
+		l.Errorf(file, "--atlas", fix, "%d of its %d labels are no regions of the results: %s.%s", len(without), len(labels), few(without), other)
+		return l
+	}
+	l.Warnf(file, "--atlas", fix+", if that is another", "%d of its %d labels are no regions of the results and are left out of the comparison with receptors: %s", len(without), len(labels), few(without))
+	return l
+}
+
+// checkSpace warns of an atlas or density maps that say they are in another
+// space than the CBF maps.
+func checkSpace(space, atlas string, panel []receptor.Density) diag.List {
+	var l diag.List
+	if space == "" || space == "template" {
+		return l
+	}
+	if m := tplEntity.FindStringSubmatch(filepath.Base(atlas)); m != nil && m[1] != space {
+		l.Warnf(atlas, "--atlas", "give an atlas in the space of the CBF maps", "its file name says it is in %s, and the CBF maps are in %s", m[1], space)
+	}
+	isMNI := func(s string) bool { return strings.Contains(strings.ToLower(s), "mni") }
+	for _, d := range panel {
+		if d.Space != "" && isMNI(d.Space) != isMNI(space) {
+			l.Warnf(d.File, "space", "give density maps in the space of the CBF maps", "the panel's table says it is in %s, and the CBF maps are in %s", d.Space, space)
+			break
+		}
 	}
 	return l
 }
@@ -369,7 +408,8 @@ func (r *groupReceptors) alignmentTable() groupTable {
 		col("null_low", "2.5 % quantile of r among surrogates of the effect map"), col("null_high", "97.5 % quantile"),
 		col("p_places", "two-sided p of r among surrogates: for other places, the same people"), col("p_places_fwe", "the same, of the largest |r| over the panel"),
 		col("p_modified_t", "two-sided p without surrogates (Clifford, Richardson and Hémon)"), col("effective_n", "parcels that independent ones would be worth, by that test"),
-		col("people", "people whose maps are tested"), col("positive", "people in whom r is above 0"),
+		col("people", "people whose maps are tested"), col("r_mean_map", "correlation of the mean of people's maps (of their ranks, for spearman): what p_joint is of"),
+		col("joint_low", "2.5 % quantile of what chance gives r_mean_map, over people and places"), col("joint_high", "97.5 % quantile"), col("positive", "people in whom r is above 0"),
 		col("mean_r", "mean over people of their own r (Fisher's z)"), col("mean_r_low", "its 95 % interval"), col("mean_r_high", "its 95 % interval"),
 		col("p_people", "two-sided p of the mean under flipped signs of people: for new people, the same places"),
 		col("p_joint", "two-sided p for new people and other places"), col("p_joint_fwe", "the same, of the largest |r| over the panel: the claim"),
@@ -377,10 +417,10 @@ func (r *groupReceptors) alignmentTable() groupTable {
 	for _, e := range r.record.Effects {
 		for j, a := range e.Results {
 			row := []string{e.Name, e.Label, a.Target, a.File, a.Tracer, fmt.Sprint(a.N), num(a.R), num(a.NullLow), num(a.NullHigh), num(a.P), num(a.PFWE), num(a.PT), num(a.Effective)}
-			people := make([]string, 8)
+			people := make([]string, 11)
 			if e.People != nil {
 				p := e.People.Results[j]
-				people = []string{fmt.Sprint(e.People.N), fmt.Sprint(p.Positive), num(p.Mean), num(p.Low), num(p.High), num(p.PFlip), num(p.PJoint), num(p.PJointFWE)}
+				people = []string{fmt.Sprint(e.People.N), num(p.R), num(p.NullLow), num(p.NullHigh), fmt.Sprint(p.Positive), num(p.Mean), num(p.Low), num(p.High), num(p.PFlip), num(p.PJoint), num(p.PJointFWE)}
 			}
 			note := a.Reason
 			if note == "" {
@@ -409,7 +449,11 @@ func (r *groupReceptors) regionTable() groupTable {
 	}
 	for i := range r.panel {
 		d := &r.panel[i]
-		t.columns = append(t.columns, bids.Column{Name: name("density_" + bids.Alphanumeric(d.Target)), Description: strings.TrimSpace("mean density in " + d.File + " " + d.Tracer)})
+		words := "mean of " + d.File + " over the region"
+		if d.Tracer != "" {
+			words += ", tracer " + d.Tracer
+		}
+		t.columns = append(t.columns, bids.Column{Name: name("density_" + bids.Alphanumeric(d.Target)), Description: words})
 	}
 	for k, region := range r.places.Names {
 		row := []string{region}

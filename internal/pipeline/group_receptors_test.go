@@ -322,8 +322,7 @@ func TestGroupReceptorFaults(t *testing.T) {
 		c := c
 		c.Plan = filepath.Join(dir, "other.toml")
 		writePlanText(t, c.Plan, "[receptors]\npanel = [\"MOR\", \"KOR\", \"NMAD\"]\n")
-		expectFault(t, c, "receptors.panel", `no target "KOR"`)
-		expectFault(t, c, "receptors.panel", `no target "NMAD"`)
+		expectFault(t, c, "receptors.panel", `no target "KOR", "NMAD"`)
 	})
 	t.Run("another atlas", func(t *testing.T) {
 		c := c
@@ -334,7 +333,12 @@ func TestGroupReceptorFaults(t *testing.T) {
 		}
 		writePlanText(t, names, text)
 		c.Labels = names
-		expectFault(t, c, "--atlas", "of its 94 labels 0 have a CBF value")
+		expectFault(t, c, "--atlas", "94 of its 94 labels are no regions of the results")
+	})
+	t.Run("panel in the output folder", func(t *testing.T) {
+		c := c
+		c.OutDir, c.Derivatives = c.Panel[0], c.OutDir
+		expectFault(t, c, "OUT_DIR", "lie in the output folder")
 	})
 	t.Run("all zero map", func(t *testing.T) {
 		c := c
