@@ -61,6 +61,9 @@ func summariseReceptors(w io.Writer, r *pipeline.ReceptorsRecord) {
 		return
 	}
 	fmt.Fprintf(w, "\nEffect maps and receptors: %s correlation over regions of %s CBF, %d %s\n", r.Method, r.Measure, r.Surrogates, nullWords[r.Null])
+	if len(r.Adjust) > 0 {
+		fmt.Fprintf(w, "given %s\n", strings.Join(r.Adjust, ", "))
+	}
 	for _, e := range r.Effects {
 		fmt.Fprintf(w, "\n%s\n", e.Label)
 		if len(e.Results) == 0 {
@@ -83,6 +86,9 @@ func summariseReceptors(w io.Writer, r *pipeline.ReceptorsRecord) {
 		table(w, rows)
 		if e.People != nil {
 			fmt.Fprintf(w, "  r, people: of the mean of %d people's maps, over %d regions that all have; p (both) is of it, and speaks for new people and other places\n", e.People.N, e.People.NUsed)
+		}
+		if b := e.Baseline; b-b == 0 {
+			fmt.Fprintf(w, "  the map's correlation with CBF at baseline, before anything is taken out: %s\n", coefficient(b))
 		}
 		if e.PeopleNote != "" {
 			fmt.Fprintf(w, "  %s\n", e.PeopleNote)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"phasl/bids"
+	"phasl/corr"
 	"phasl/crossover"
 	"phasl/diag"
 	"phasl/nullmap"
@@ -47,6 +48,7 @@ type ReceptorEffectRecord struct {
 	Regression *RegressionRecord    `json:"regression"`
 	Pairs      []ComparisonRecord   `json:"receptor_comparison"`
 	Note       string               `json:"note,omitempty"`
+	Baseline   Number               `json:"r_baseline"`     // correlation of the group's map with the measure in the first phase, nothing taken out
 	Without    []crossover.FlowItem `json:"people_without"` // people analysed who have no such map
 }
 
@@ -153,10 +155,16 @@ func (g *group) align() error {
 	o := receptor.Options{Method: receptor.Method(plan.Method), Null: nullmap.Method(plan.Null), Surrogates: int(plan.Surrogates),
 		Seed: g.plan.Seed, Workers: g.c.Workers, Families: &receptor.Families{}}
 	adjust := []string{}
-	for range plan.Adjust { // there is one: see the plan's check
-		words := fmt.Sprintf("CBF at %s", g.trial.Phases[0])
-		adjust = append(adjust, words)
-		o.Covariates = append(o.Covariates, receptor.Map{File: words, Values: maps.Baseline})
+	for _, a := range plan.Adjust {
+		switch a {
+		case crossover.AdjustCompartment:
+			o.Covariates = append(o.Covariates, receptor.Compartments(r.places.Names)...)
+		case crossover.AdjustBaseline:
+			o.Covariates = append(o.Covariates, receptor.Map{File: fmt.Sprintf("%s CBF at %s", plan.Measure, g.trial.Phases[0]), Values: maps.Baseline})
+		}
+	}
+	for _, c := range o.Covariates {
+		adjust = append(adjust, c.File)
 	}
 	r.view = &report.Receptors{Panel: r.panel, Parcels: r.places.Names, Labels: labelImage(r.parcels), Atlas: filepath.Base(g.c.Atlas),
 		Measure: string(plan.Measure), Adjust: adjust, Method: o.Method}
@@ -252,6 +260,11 @@ func (g *group) alignEffect(m *crossover.EffectMap, o receptor.Options) {
 	r := g.receptors
 	v := report.ReceptorEffect{Name: m.Name, Label: m.Label, Unit: r.maps.Units, Values: m.Group}
 	rec := ReceptorEffectRecord{Name: m.Name, Label: m.Label, Results: []AlignmentRecord{}, Parameters: []ParameterRecord{}, Cautions: []string{}, Without: m.Without}
+	method := corr.Pearson
+	if o.Method == receptor.Spearman {
+		method = corr.Spearman
+	}
+	rec.Baseline = Number(corr.Correlate(corr.Data{X: m.Group, Y: r.maps.Baseline}, corr.Options{Method: method}).R)
 	if rec.Without == nil {
 		rec.Without = []crossover.FlowItem{}
 	}
@@ -334,6 +347,9 @@ func (g *group) alignPeople(m *crossover.EffectMap, o receptor.Options, v *repor
 	note := ""
 	if len(left) > 0 {
 		note = "The test over people leaves out " + strings.Join(left, ", ") + "."
+	}
+	if c := g.plan.ModelColumns(); len(c) > 0 {
+		note = strings.TrimSpace(note + " People's maps are differences of their own values: " + strings.Join(c, ", ") + " of the plan's model is not in them.")
 	}
 	if len(people) < receptor.FewestPeople {
 		return strings.TrimSpace(fmt.Sprintf("There is no test over people: %d have a map, and %d are needed. %s", len(people), receptor.FewestPeople, note))
