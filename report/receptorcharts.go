@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"phasl/nullmap"
 	"phasl/receptor"
 )
 
@@ -53,7 +52,7 @@ func (q *Receptors) regressionView(id string, e *ReceptorEffect) *receptorRegres
 		v.Caption += " Shares are dominances, which add up to R²; their p supposes that the map has to do with no receptor at all."
 	}
 	for _, c := range r.Cautions {
-		v.Cautions = append(v.Cautions, sentence(c))
+		v.Cautions = append(v.Cautions, sentence(inRegions(c)))
 	}
 	return v
 }
@@ -317,21 +316,4 @@ func (q *Receptors) drawVariogram(id string, e *ReceptorEffect) string {
 		}
 	}
 	return s.close()
-}
-
-// fitWords say how well surrogates vary with distance as the map does.
-func fitWords(e *ReceptorEffect) ([]tag, string) {
-	f := e.Alignments.Fit
-	out := []tag{{"ok", "✓", "surrogates fit"}}
-	switch {
-	case f.Poor():
-		out = []tag{{"warn", "!", "poor fit"}}
-	case !(f.Error <= nullmap.PoorFit):
-		out = []tag{{"info", "○", "no poor fit shown"}}
-	}
-	t := fmt.Sprintf("Do surrogates vary with distance as the map does? Variogram error %s (0: perfect; poor above 0.25 if p is below 0.05), roughness between neighbours %s (1: as the map; above 1 p-values may be too small; share of surrogates as smooth there as the map %s), p of the map among its surrogates %s.", r2(f.Error), r2(f.Roughness), r2(f.PRough), pText(f.P))
-	if len(e.Alignments.Covariates) > 0 {
-		t += " Of what the covariates leave of the map."
-	}
-	return out, t
 }

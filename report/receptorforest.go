@@ -10,10 +10,9 @@ import (
 
 // Where the columns of a forest of receptors begin [user units].
 const (
-	receptorAxisEnd = 726.0
-	columnR         = 748.0
-	columnMean      = 826.0
-	columnP         = 1036.0
+	receptorAxisEnd = 900.0
+	columnR         = 934.0
+	columnP         = 1016.0
 )
 
 // A receptorRow is what is known of one receptor and one effect map.
@@ -22,6 +21,10 @@ type receptorRow struct {
 	a                  *receptor.Alignment       // nil: none
 	p                  *receptor.PeopleAlignment // nil: none
 }
+
+// joint reports whether people's maps were tested: claims are then of people and
+// places, and so are the coefficient and the band beside them.
+func (e *ReceptorEffect) joint() bool { return e.People != nil }
 
 // rows joins the results of the group's map and of people's maps, in the order
 // of the former.
@@ -52,10 +55,10 @@ func (r receptorRow) claim(e *ReceptorEffect) (p float64, people bool) {
 	switch {
 	case r.p != nil:
 		return r.p.PJointFWE, true
-	case r.a != nil && e.People == nil:
+	case r.a != nil && !e.joint():
 		return r.a.PFWE, false
 	}
-	return math.NaN(), e.People != nil
+	return math.NaN(), e.joint()
 }
 
 // reason says why a receptor has no number.
@@ -67,20 +70,22 @@ func (r receptorRow) reason() string {
 	if r.a != nil && r.a.Reason != "" {
 		t = r.a.Reason
 	}
-	return strings.TrimSuffix(strings.TrimSpace(t), ".")
+	return strings.TrimSuffix(strings.TrimSpace(inRegions(t)), ".")
 }
 
-// coefficients are those that a row draws: r and its band, the mean over
-// people and its interval; NaN where there is none.
-func (r receptorRow) coefficients() (value, low, high float64, mean interval) {
+// coefficients are those that a row draws, of the map that the claim is of: the
+// mean of people's maps where they were tested, else the group's. mean is that
+// over single people's maps with its interval. NaN where there is none.
+func (r receptorRow) coefficients(joint bool) (value, low, high float64, mean interval) {
 	nan := math.NaN()
 	value, low, high = nan, nan, nan
 	mean = interval{series: seriesInteraction, est: nan, low: nan, top: nan}
-	if r.a != nil {
-		value, low, high = r.a.R, r.a.Low, r.a.High
-	}
-	if r.p != nil {
+	switch {
+	case r.p != nil:
+		value, low, high = r.p.R, r.p.NullLow, r.p.NullHigh
 		mean.est, mean.low, mean.top = r.p.Mean, r.p.Low, r.p.High
+	case r.a != nil && !joint:
+		value, low, high = r.a.R, r.a.Low, r.a.High
 	}
 	return value, low, high, mean
 }
@@ -89,8 +94,9 @@ func (r receptorRow) coefficients() (value, low, high float64, mean interval) {
 func (q *Receptors) forestAxis() axis {
 	var v []float64
 	for i := range q.Effects {
-		for _, r := range q.rows(&q.Effects[i]) {
-			value, low, high, mean := r.coefficients()
+		e := &q.Effects[i]
+		for _, r := range q.rows(e) {
+			value, low, high, mean := r.coefficients(e.joint())
 			v = append(v, value, low, high, mean.est, mean.low, mean.top)
 		}
 	}
@@ -99,7 +105,7 @@ func (q *Receptors) forestAxis() axis {
 }
 
 // drawForest draws rows from up to to: the coefficient over what chance gives,
-// the mean over people under it, and the p of the claim.
+// the mean over single people's maps under it, and the p of the claim.
 func (q *Receptors) drawForest(id string, e *ReceptorEffect, x axis, from, to int) string {
 	const head, foot = 62.0, 44.0
 	rows := q.rows(e)
@@ -120,13 +126,8 @@ func (q *Receptors) drawForest(id string, e *ReceptorEffect, x axis, from, to in
 	s.open("chart forest receptors", id, wideWidth, bottom+foot, q.label(e)+": alignment with receptors", fmt.Sprintf("Coefficients of %s over the range that chance gives; the values are in the table.", plural(len(rows), "receptor", "receptors")))
 	s.forestKey(q.symbol(), x.from, people)
 	s.text(columnR, 50, `class="t strong"`, q.symbol())
-	if people {
-		s.text(columnMean, 34, `class="t strong"`, "mean of people’s "+q.symbol())
-		s.text(columnMean, 50, `class="t"`, "(95 % CI)")
-	}
-	_, joint := receptorRow{}.claim(e)
 	s.text(columnP, 34, `class="t strong"`, "family-wise p")
-	if joint {
+	if e.joint() {
 		s.text(columnP, 50, `class="t"`, "people and places")
 	} else {
 		s.text(columnP, 50, `class="t"`, "places only")
@@ -161,7 +162,7 @@ func (s *svg) forestKey(symbol string, x float64, people bool) {
 	entry("95 % of chance")
 	if people {
 		s.mark(seriesInteraction, x+5, 13.5, 4.5, `class="`+seriesClass("f", seriesInteraction)+`"`, "")
-		entry("mean of people")
+		entry("single people: mean, 95 % CI")
 	}
 }
 
@@ -175,7 +176,7 @@ func (q *Receptors) forestRow(s *svg, e *ReceptorEffect, r receptorRow, x axis, 
 	for k, line := range lines {
 		s.text(4, mid+4.5+16*(float64(k)-float64(len(lines)-1)/2), `class="t strong"`, line)
 	}
-	value, low, high, mean := r.coefficients()
+	value, low, high, mean := r.coefficients(e.joint())
 	p, _ := r.claim(e)
 	shown := p < receptorAlpha
 	if !isNumber(value) && !isNumber(mean.est) {
@@ -200,7 +201,7 @@ func (q *Receptors) forestRow(s *svg, e *ReceptorEffect, r receptorRow, x axis, 
 		if shown {
 			class, radius = `class="f0"`, 6
 		}
-		s.mark(0, x.at(inside(value)), first, radius, class, fmt.Sprintf("%s: %s = %s, n = %d; 95 %% of chance %s; p = %s, family-wise %s (places only)", r.name, q.symbol(), r2(value), r.a.N, between(low, high), pText(r.a.P), pText(r.a.PFWE)))
+		s.mark(0, x.at(inside(value)), first, radius, class, q.coefficientTip(r, value, low, high))
 	}
 	s.text(columnR, mid+4.5, `class="t num"`, r2(value))
 	if r.p != nil {
@@ -208,7 +209,6 @@ func (q *Receptors) forestRow(s *svg, e *ReceptorEffect, r receptorRow, x axis, 
 		if isNumber(mean.est) {
 			s.mark(seriesInteraction, x.at(inside(mean.est)), second, 4.4, `class="`+seriesClass("f", seriesInteraction)+`"`, fmt.Sprintf("%s: mean of %s’s %s %s (95 %% CI %s), above 0 in %d", r.name, plural(len(r.p.Each), "person", "people"), q.symbol(), r2(mean.est), between(mean.low, mean.top), r.p.Positive))
 		}
-		s.text(columnMean, mid+4.5, `class="t num"`, r2(mean.est)+" ("+between(mean.low, mean.top)+")")
 	}
 	class, mark := `class="t num"`, ""
 	if shown {
@@ -217,14 +217,26 @@ func (q *Receptors) forestRow(s *svg, e *ReceptorEffect, r receptorRow, x axis, 
 	s.text(columnP, mid+4.5, class, pText(p)+mark)
 }
 
+// coefficientTip says what a circle stands for.
+func (q *Receptors) coefficientTip(r receptorRow, value, low, high float64) string {
+	of, n, p, fwe, over := "group’s map", 0, math.NaN(), math.NaN(), "places only"
+	switch {
+	case r.p != nil:
+		of, n, p, fwe, over = "mean of people’s maps", r.p.N, r.p.PJoint, r.p.PJointFWE, "people and places"
+	case r.a != nil:
+		n, p, fwe = r.a.N, r.a.P, r.a.PFWE
+	}
+	return fmt.Sprintf("%s, %s: %s = %s, n = %d; 95 %% of chance %s; p = %s, family-wise %s (%s)", r.name, of, q.symbol(), r2(value), n, between(low, high), pText(p), pText(fwe), over)
+}
+
 // forestCaption says what is drawn.
 func (q *Receptors) forestCaption(e *ReceptorEffect) string {
-	t := "Filled, and ●: shown."
-	if e.Alignments != nil {
-		t = fmt.Sprintf("Circle: %s of the group’s effect map and the density, filled and ● if shown. Shaded: the middle 95 %% of %s under %s of the effect map.", q.symbol(), q.symbol(), nullWords(e.Alignments.Null))
+	sym := q.symbol()
+	var t string
+	if e.joint() {
+		t = fmt.Sprintf("Circle: %s of the mean of people’s maps and the density, filled and ● if shown. Band: middle 95 %% of what chance gives for new people and other places. Diamond: mean of the %s of single people’s maps, with its 95 %% interval over people. It is nearer zero, as one person’s map has more noise than a mean of many; p is not of it.", sym, sym)
+	} else {
+		t = fmt.Sprintf("Circle: %s of the group’s effect map and the density, filled and ● if shown. Band: middle 95 %% of what chance gives for other places.", sym)
 	}
-	if e.People != nil {
-		t += fmt.Sprintf(" Diamond: mean of the %s of single people’s maps, with its 95 %% interval over people; it is nearer zero, as one person’s map has more noise than a mean of many. An interval that leaves out zero is not the claim: the family-wise p is.", q.symbol())
-	}
-	return t + " All effect maps have this axis."
+	return t + " The band is of one receptor and p is corrected over all: a circle a little outside need not be filled. All effect maps have this axis."
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -9,34 +10,144 @@ import (
 	"phasl/receptor"
 )
 
-// receptors says how effect maps were compared with receptor densities.
+// receptors says how effect maps were compared with receptor densities: first
+// as a paper would, then in detail.
 func (w *writer) receptors(g *Group) {
 	q := g.Receptors
 	if q == nil || len(q.Effects) == 0 {
 		return
 	}
+	planned := ""
+	if unplanned(g) {
+		planned = "Receptors were not in the plan; these comparisons are exploratory."
+	}
+	w.receptorsInShort(q, planned)
 	w.densities(q)
 	w.alignments(q)
 	w.newPeople(q)
 	w.regressions(q)
 	w.comparisons(q)
-	planned := ""
-	if unplanned(g) {
-		planned = "Receptors were not in the plan; these comparisons are exploratory."
+	w.paragraph(inDetail+"reading of alignments", notOccupancy+" Densities were taken as known: their error, and the number of people they were measured in, is not in p. Regions counted alike, large or small.")
+}
+
+// inDetail begins the headings of paragraphs that go beyond those of a paper.
+const inDetail = "In detail: "
+
+// mostInShort is the number of receptors that the short methods name.
+const mostInShort = 12
+
+// A nullUsed is how surrogates were made, of either kind of map.
+type nullUsed struct {
+	method     nullmap.Method
+	surrogates int
+}
+
+// null is what claims were tested by; ok is false if nothing was tested.
+func (q *Receptors) null() (n nullUsed, joint, places, ok bool) {
+	for i := range q.Effects {
+		switch e := &q.Effects[i]; {
+		case e.People != nil:
+			if !joint {
+				n = nullUsed{e.People.Null, e.People.Surrogates}
+			}
+			joint = true
+		case e.Alignments != nil:
+			if !joint && !places {
+				n = nullUsed{e.Alignments.Null, e.Alignments.Surrogates}
+			}
+			places = true
+		}
 	}
-	w.paragraph("Reading of alignments", planned, notOccupancy+" Densities were taken as known: their error, and the number of people they were measured in, is not in p. Regions counted alike, large or small.")
+	return n, joint, places, joint || places
+}
+
+// peopleOf says how many people's maps were tested, over effect maps.
+func (q *Receptors) peopleOf() string {
+	lo, hi := math.MaxInt, 0
+	for i := range q.Effects {
+		if p := q.Effects[i].People; p != nil {
+			lo, hi = min(lo, len(p.Names)), max(hi, len(p.Names))
+		}
+	}
+	if lo < hi {
+		return fmt.Sprintf("%d to %d people", lo, hi)
+	}
+	return plural(hi, "person", "people")
+}
+
+// takenOut says what was taken out of both maps.
+func (q *Receptors) takenOut() string {
+	if len(q.Adjust) > 0 {
+		return ", after " + joinAnd(q.Adjust) + " had been taken out of both"
+	}
+	for i := range q.Effects {
+		if a := q.Effects[i].Alignments; a != nil && len(a.Covariates) > 0 {
+			return ", after " + joinAnd(a.Covariates) + " had been taken out of both"
+		}
+	}
+	return ""
+}
+
+// receptorsInShort is what a paper would say: maps, correlation, chance,
+// correction and what speaks against them.
+func (w *writer) receptorsInShort(q *Receptors, planned string) {
+	var names, labels []string
+	for i := range q.Panel {
+		d := &q.Panel[i]
+		t := q.name(d.Target, d.File)
+		if text, doi, ok := splitDOI(d.Paper); ok {
+			t += w.citeDOI(text, doi)
+		}
+		names = append(names, t)
+	}
+	for i := range q.Effects {
+		labels = append(labels, q.label(&q.Effects[i]))
+	}
+	what := "receptor densities"
+	switch n := len(names); {
+	case n > mostInShort:
+		what = fmt.Sprintf("the densities of %d receptors (%s)", n, strings.Join(names, ", "))
+	case n > 0:
+		what = "the densities of " + joinAnd(names)
+	}
+	maps := fmt.Sprintf("Maps of effects on %s (%s) were compared with %s, as means over %s", q.measureWords(), strings.Join(labels, "; "), what, plural(len(q.Parcels), "region", "regions"))
+	if q.Atlas != "" {
+		maps += " of the atlas " + q.Atlas
+	}
+	maps += "."
+	n, joint, places, ok := q.null()
+	if !ok {
+		w.paragraph("Alignment with receptor densities", maps, planned)
+		return
+	}
+	of := "the group’s effect map"
+	if joint {
+		of = "the mean of the effect maps of " + q.peopleOf()
+		if q.method() == receptor.Spearman {
+			of = "the mean of the ranked effect maps of " + q.peopleOf()
+		}
+	}
+	how := fmt.Sprintf("Alignment was %s, over regions, of a density with %s%s.", q.methodWords(), of, q.takenOut())
+	chance := fmt.Sprintf("Chance was given by %d surrogates of that map (random maps with its spatial autocorrelation, %s)", n.surrogates, w.nullInShort(n.method))
+	if joint {
+		chance += ", joined with random sign flips of people’s maps, so that p speaks for new people and other places at once" + w.cite("cameron2011") + "."
+		if places {
+			chance += " Where people’s own maps were not tested, alignment was that of the group’s effect map and p speaks for other places only."
+		}
+	} else {
+		chance += ", so that p speaks for other places, not for other people."
+	}
+	p := "p were two-sided and corrected over the receptors of each effect map by the largest coefficient of each draw (family-wise), not over effect maps; an alignment was called shown if its family-wise p was below 0.05."
+	w.paragraph("Alignment with receptor densities", maps, how, chance, p, q.poorFits(), planned)
 }
 
 // densities says which maps the panel holds.
 func (w *writer) densities(q *Receptors) {
-	if len(q.Panel) == 0 {
-		return
-	}
 	var list []string
 	excluded := false
 	for i := range q.Panel {
 		d := &q.Panel[i]
-		t := d.Target
+		t := q.name(d.Target, d.File)
 		var in []string
 		if d.Tracer != "" {
 			in = append(in, d.Tracer)
@@ -47,29 +158,37 @@ func (w *writer) densities(q *Receptors) {
 		if len(in) > 0 {
 			t += " (" + strings.Join(in, ", ") + ")"
 		}
-		if text, doi, ok := splitDOI(d.Paper); ok {
-			t += w.citeDOI(text, doi)
-		} else if d.Paper != "" {
+		if _, _, ok := splitDOI(d.Paper); !ok && d.Paper != "" {
 			t += ", " + strings.TrimSuffix(d.Paper, ".")
 		}
 		list = append(list, t)
 		excluded = excluded || len(d.Excluded) > 0
 	}
-	first := "Densities were those of " + strings.Join(list, "; ") + "."
-	var names []string
-	for i := range q.Effects {
-		names = append(names, q.label(&q.Effects[i]))
+	if len(list) == 0 {
+		return
 	}
-	over := fmt.Sprintf("Effects on %s (%s) and densities were compared as means over %s", q.measureWords(), strings.Join(names, "; "), plural(len(q.Parcels), "region", "regions"))
-	if q.Atlas != "" {
-		over += " of " + q.Atlas
-	}
-	over += "."
 	out := ""
 	if excluded {
 		out = "Regions in which a tracer does not measure its target were left out for it."
 	}
-	w.paragraph("Receptor densities", first, over, out)
+	w.paragraph(inDetail+"densities", "Densities were those of "+strings.Join(list, "; ")+".", out)
+}
+
+// nullInShort names how surrogates were made.
+func (w *writer) nullInShort(m nullmap.Method) string {
+	switch m {
+	case nullmap.GP, "":
+		return "drawn from a Gaussian process" + w.cite("patterson1971", "handcock1993")
+	case nullmap.Variogram:
+		return "made to fit its variogram" + w.cite("cressie1985")
+	case nullmap.BrainSMASH:
+		return "made as BrainSMASH makes them" + w.cite("burt2020")
+	case nullmap.Moran, nullmap.MoranPair:
+		return "made by Moran spectral randomisation" + w.cite("wagner2015")
+	case nullmap.Spin:
+		return "made by rotation on the sphere" + w.cite("alexander2018")
+	}
+	return "made by the method " + string(m)
 }
 
 // nullMethod says how surrogates were made.
@@ -104,21 +223,18 @@ func (w *writer) alignments(q *Receptors) {
 	if a == nil {
 		return
 	}
-	first := fmt.Sprintf("The alignment of an effect with a density was %s over regions", q.methodWords())
-	switch {
-	case len(q.Adjust) > 0:
-		first += ", after " + joinAnd(q.Adjust) + " had been taken out of both"
-	case len(a.Covariates) > 0:
-		first += ", after " + joinAnd(a.Covariates) + " had been taken out of both"
+	first := fmt.Sprintf("The group’s effect maps were tested too: %s over regions%s, against %d surrogates of the map (seed %d): %s.", q.methodWords(), q.takenOut(), a.Surrogates, a.Seed, w.nullMethod(a.Null))
+	if _, joint, _, _ := q.null(); !joint {
+		first = fmt.Sprintf("Surrogates of the group’s effect map were %d (seed %d): %s.", a.Surrogates, a.Seed, w.nullMethod(a.Null))
 	}
-	first += fmt.Sprintf(". Chance was given by %d surrogates of the effect map (seed %d): %s.", a.Surrogates, a.Seed, w.nullMethod(a.Null))
 	var cov string
 	if len(a.Covariates) > 0 {
 		cov = "Surrogates were of the residuals on the covariates, added to what these fit" + w.cite("freedman1983") + "."
 	}
-	p := "p is (1 + the number of surrogates with a coefficient as large in size)/(1 + the number of surrogates)" + w.cite("phipson2010") + "; the family-wise p takes the largest over the receptors of each surrogate, which meets all of them. It is not corrected over effect maps. An alignment was called shown if the family-wise p of its claim was below 0.05."
+	p := "p is (1 + the number of surrogates with a coefficient as large in size)/(1 + the number of surrogates)" + w.cite("phipson2010") + "; the family-wise p takes the largest over the receptors of each surrogate, which meets all of them."
+	fit := fmt.Sprintf("Surrogates were said to fit poorly if their variogram was off by more than %s of the map’s mean (root mean square) and the map unlike them (p < 0.05), or if they were more than %s times as rough between neighbours, fewer than 5 %% of them as smooth there as the map, and the difference more than a tenth of the mean variogram.", short(nullmap.PoorFit), short(poorRoughness))
 	more := "Beside it stands the modified t test" + w.cite("clifford1989", "dutilleul1993") + ", and each region was left out in turn."
-	w.paragraph("Alignment with receptor densities", first, cov, p, more, "These p speak for other places, not for other people.")
+	w.paragraph(inDetail+"surrogates and the group’s map", first, cov, p, "These p speak for other places, not for other people.", fit, more)
 }
 
 // newPeople says how people's maps were tested.
@@ -132,11 +248,11 @@ func (w *writer) newPeople(q *Receptors) {
 	if p.Method == receptor.Spearman {
 		ranked = " and ranked"
 	}
-	first := fmt.Sprintf("Whether an alignment would hold for new people and other places was tested on the effect maps of %s, one each%s. With a_i the product of the centred map of person i with a density of length 1, ē the mean map and r = ā/|ē|, the variance of r over both samples is V = V1 + V2 − V12%s, with V1 = Σ(a_i − ā)²/(n(n − 1))/|ē|² that over people, V2 the mean square of the coefficients r* of surrogates of ē, and V12, what both count, the smallest of V1, V2 and λV2, λ being the share of people’s noise in |ē|².",
-		plural(len(p.Names), "person", "people"), ranked, w.cite("cameron2011"))
-	second := fmt.Sprintf("Each of %d draws of the joint null flipped the signs s of people and took a surrogate: r** = √V·(Σ s_i·a_i/(n·|ē|) + r*)/√(V1* + V2), V1* being that of the flipped values. The family-wise p, on which claims rest, is that of the largest size of r** over the receptors.", p.Surrogates)
+	first := fmt.Sprintf("Effect maps of %s, one each%s, were taken over %s in which everybody has a value. With a_i the product of the centred map of person i with a density of length 1, ē the mean map and r = ā/|ē|, the variance of r over both samples is V = V1 + V2 − V12%s, with V1 = Σ(a_i − ā)²/(n(n − 1))/|ē|² that over people, V2 the mean square of the coefficients r* of surrogates of ē, and V12, what both count, the smallest of V1, V2 and λV2, λ being the share of people’s noise in |ē|².",
+		plural(len(p.Names), "person", "people"), ranked, plural(len(p.Used), "region", "regions"), w.cite("cameron2011"))
+	second := fmt.Sprintf("Each of %d draws (seed %d) flipped the signs s of people and took a surrogate of ē, made as those of the group’s map: r** = √V·(Σ s_i·a_i/(n·|ē|) + r*)/√(V1* + V2), V1* being that of the flipped values. The family-wise p, on which claims rest, is that of the largest size of r** over the receptors; the band drawn is the middle 95 %% of r**.", p.Surrogates, p.Seed)
 	alone := "Sign flips of people alone (p, people) and surrogates alone (p, places) are given beside it and are no claims: the one is small for any map that people share, the other where the noise of people looks like a receptor. Means over people are of Fisher’s z, with Student’s interval."
-	w.paragraph("New people and other places", first, second, alone)
+	w.paragraph(inDetail+"new people and other places", first, second, alone)
 }
 
 // regressions says how receptors were taken together.
@@ -156,7 +272,7 @@ func (w *writer) regressions(q *Receptors) {
 	if isNumber(r.CV.R) {
 		cv = fmt.Sprintf("For cross-validation each region was predicted from those farther than %s mm away, and the correlation of predicted and actual values was compared with that of surrogates in the same steps.", short(r.CV.Apart))
 	}
-	w.paragraph("All receptors at once", t, cv)
+	w.paragraph(inDetail+"all receptors at once", t, cv)
 }
 
 // comparisons says how alignments were compared.
@@ -171,5 +287,5 @@ func (w *writer) comparisons(q *Receptors) {
 	if pairs == "" && shifts == "" {
 		return
 	}
-	w.paragraph("Differences of alignments", pairs, shifts, "Family-wise p are of the largest difference over the comparisons of a kind. They speak for other places only.")
+	w.paragraph(inDetail+"differences of alignments", pairs, shifts, "Family-wise p are of the largest difference over the comparisons of a kind. They speak for other places only.")
 }

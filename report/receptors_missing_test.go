@@ -25,7 +25,7 @@ func TestReceptorsMissing(t *testing.T) {
 			for i := range q.Effects {
 				q.Effects[i].People, q.Effects[i].PeopleNote = nil, "There is no test over people: 2 have a map"
 			}
-		}, []string{"This speaks for other places only, not for other people.", "There is no test over people: 2 have a map.", "places only", "p speaks for other places only", "30 parcels are few"}, []string{"p (both)", "mean of people", "people and places", "new people"}},
+		}, []string{"This speaks for other places only, not for other people.", "There is no test over people: 2 have a map.", "places only", "p speaks for other places only", "30 regions are few"}, []string{"parcel", "p (both)", "mean of people", "people’s map", "people and places", "new people"}},
 		{"no regression", fakePanel{places: 30, receptors: 3, people: 6, method: receptor.Spearman, seed: 4}, func(q *Receptors) {
 			for i := range q.Effects {
 				q.Effects[i].Regression, q.Effects[i].Note = nil, "The receptors were not taken together: D2 is determined by those before it"
@@ -39,15 +39,15 @@ func TestReceptorsMissing(t *testing.T) {
 				e := &q.Effects[i]
 				a, p := &e.Alignments.Results[1], &e.People.Results[1]
 				*a = receptor.Alignment{Target: a.Target, File: a.File, R: nan, P: nan, PFWE: nan, NullMean: nan, NullSD: nan, Z: nan, Low: nan, High: nan, Parametric: nullmap.Test{Effective: nan, P: nan}, Reason: "its values do not vary"}
-				*p = receptor.PeopleAlignment{Target: p.Target, File: p.File, Mean: nan, Low: nan, High: nan, T: nan, DF: nan, P: nan, PFlip: nan, PFlipFWE: nan, R: nan, PPlaces: nan, Joint: nan, PJoint: nan, PJointFWE: nan, PBoth: nan, SharePeople: nan, Reason: "its values do not vary"}
+				*p = receptor.PeopleAlignment{Target: p.Target, File: p.File, Mean: nan, Low: nan, High: nan, T: nan, DF: nan, P: nan, PFlip: nan, PFlipFWE: nan, R: nan, PPlaces: nan, Joint: nan, PJoint: nan, PJointFWE: nan, NullLow: nan, NullHigh: nan, PBoth: nan, SharePeople: nan, Reason: "its values do not vary"}
 			}
-		}, []string{"not computed: its values do not vary", "Not computed: 5-HT2A.", "5-HT2A 0 – – – – – – – – – – – – – – Its values do not vary", "0 of 30"}, nil},
+		}, []string{"not computed: its values do not vary", "Not computed: 5-HT2A.", "5-HT2A 0 – – – – – – – – – Its values do not vary", "5-HT2A 0 – – – – – – Its values do not vary", "0 of 30"}, nil},
 		{"one receptor", fakePanel{places: 30, receptors: 1, people: 6, method: receptor.Pearson, seed: 4}, nil, []string{"The one receptor explains the effect over 30 regions"}, []string{"How alike the densities are"}},
 		{"no alignments", fakePanel{places: 30, receptors: 2, people: 6, method: receptor.Pearson, seed: 4}, func(q *Receptors) {
 			for i := range q.Effects {
 				q.Effects[i].Alignments = nil
 			}
-		}, []string{"MOR – – – – –", "people and places"}, []string{"Effect against density", "Variogram"}},
+		}, []string{"people and places"}, []string{"The group’s map alone", "Effect against density", "Variogram"}},
 		{"nothing", fakePanel{places: 30, receptors: 2, people: 6, method: receptor.Pearson, seed: 4}, func(q *Receptors) {
 			for i := range q.Effects {
 				q.Effects[i] = ReceptorEffect{Name: "phase_average", Note: "19 regions have a value", PeopleNote: "19 regions have a value"}
@@ -84,7 +84,7 @@ func TestReceptorsMissing(t *testing.T) {
 				t.Errorf("%s: the part lacks %q", tt.name, want)
 			}
 		}
-		for _, never := range append(tt.never, "NaN", "Inf", "%!") {
+		for _, never := range append(tt.never, "NaN", "Inf", "%!", "parcel") {
 			if strings.Contains(text, never) {
 				t.Errorf("%s: the part has %q", tt.name, never)
 			}
@@ -255,16 +255,35 @@ func TestReceptorMethods(t *testing.T) {
 		return b.String()
 	}
 	golden(t, "receptor-methods.txt", write())
+	fits := []nullmap.VariogramFit{q.Effects[0].Alignments.Fit, q.Effects[1].People.Fit}
+	for i, f := range []*nullmap.VariogramFit{&q.Effects[0].Alignments.Fit, &q.Effects[1].People.Fit} {
+		f.Error, f.P, f.Roughness = 0.61+float64(i)/10, 0.01, 4.12-4*float64(i)
+	}
+	if got, want := write(), "Surrogates fitted the variogram poorly for ketamine effect, average over treatments, group’s map (variogram error 0.61, 4.12 times as rough between neighbours: p may be too small) and ketamine effect under naltrexone − under placebo (variogram error 0.71, 0.12 times as rough between neighbours: p may be too large)."; !strings.Contains(got, want) || strings.Contains(got, "of no map poorly") {
+		t.Errorf("the methods lack %q:\n%s", want, got)
+	}
+	q.Effects[0].Alignments.Fit, q.Effects[1].People.Fit = fits[0], fits[1]
 	for _, tt := range []struct {
 		null nullmap.Method
 		want string
 	}{{nullmap.Variogram, "BF01032109"}, {nullmap.BrainSMASH, "117038"}, {nullmap.Moran, "2041-210X.12407"}, {nullmap.MoranPair, "in pairs"}, {nullmap.Spin, "2018.05.070"}} {
 		for i := range q.Effects {
-			q.Effects[i].Alignments.Null = tt.null
+			q.Effects[i].Alignments.Null, q.Effects[i].People.Null = tt.null, tt.null
 		}
 		if got := write(); !strings.Contains(got, tt.want) || strings.Contains(got, "Gaussian process") {
 			t.Errorf("%s: the methods lack %q", tt.null, tt.want)
 		}
+	}
+	people := q.Effects[1].People
+	q.Effects[1].People = nil
+	if got := write(); !strings.Contains(got, "people’s own maps were not tested, alignment was that of the group’s effect map") || !strings.Contains(got, "effect maps of 6 people") {
+		t.Errorf("one map without people's is not told apart:\n%s", got)
+	}
+	fewer := *people
+	fewer.Names = fewer.Names[:4]
+	q.Effects[1].People = &fewer
+	if got := write(); !strings.Contains(got, "effect maps of 4 to 6 people") || strings.Contains(got, "not tested") {
+		t.Errorf("numbers of people:\n%s", got)
 	}
 	q.Shifts, q.Adjust = nil, nil
 	for i := range q.Effects {
@@ -272,12 +291,12 @@ func TestReceptorMethods(t *testing.T) {
 		e.People, e.Regression, e.Pairs, e.Alignments.Covariates = nil, nil, nil, nil
 	}
 	got := write()
-	for _, never := range []string{"Cameron", "ominance", "Freedman", "Differences of alignments", "New people", "partial"} {
+	for _, never := range []string{"Cameron", "ominance", "Freedman", "differences of alignments", "new people", "partial", "sign flips"} {
 		if strings.Contains(got, never) {
 			t.Errorf("the methods speak of %q, which was not done", never)
 		}
 	}
-	if !strings.Contains(got, "not for other people") {
+	if !strings.Contains(got, "not for other people") || !strings.Contains(got, "of a density with the group’s effect map.") {
 		t.Error(got)
 	}
 	q = nil

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"html"
 	"math"
 	"slices"
 	"strconv"
@@ -34,6 +35,16 @@ func standardPanel(t testing.TB) *Receptors {
 	return fakePanel{places: 60, receptors: 7, people: 20, method: receptor.Spearman, seed: 2}.make(t)
 }
 
+// fitText writes what the page must say of a fit, by another road.
+func fitText(f *nullmap.VariogramFit, perfect, alike string) string {
+	return fmt.Sprintf("variogram error %.2f%s, p of the map among its surrogates %s; roughness between neighbours %.2f%s; %s %% of surrogates are as smooth there.", f.Error, perfect, pText(f.P), f.Roughness, alike, number(100*f.PRough, 2))
+}
+
+const (
+	perfectFit = " (0: perfect)"
+	alikeRough = " (1: as the map; above 1 p may be too small, below 1 too large)"
+)
+
 // Every number of the tables is that of the analysis.
 func TestReceptorsPage(t *testing.T) {
 	q := standardPanel(t).withLabels(3)
@@ -61,10 +72,10 @@ func TestReceptorsPage(t *testing.T) {
 		for k, a := range e.Alignments.Results {
 			p, r := e.People.Results[k], e.Regression.Terms[k]
 			for what, row := range map[string]string{
-				"alignment": strings.Join([]string{a.Target, strconv.Itoa(a.N), twoDecimals(a.R), twoDecimals(a.Low) + " to " + twoDecimals(a.High), pText(a.P), pText(a.PFWE),
-					twoDecimals(p.Mean), twoDecimals(p.Low) + " to " + twoDecimals(p.High), fmt.Sprintf("%d of 20", p.Positive), twoDecimals(p.R), pText(p.PFlip), pText(p.PPlaces), pText(p.PJoint), pText(p.PJointFWE),
-					fmt.Sprintf("%.1f", a.Parametric.Effective), pText(a.Parametric.P)}, " "),
-				"regression": strings.Join([]string{r.Target, twoDecimals(r.Beta), fixed(r.Alone, 3), fixed(r.Unique, 3), fixed(r.Dominance, 3), pText(r.PDominance), fixed(r.Relative, 3), fmt.Sprintf("%.1f", r.VIF)}, " "),
+				"people's maps": strings.Join([]string{a.Target, strconv.Itoa(p.N), twoDecimals(p.R), twoDecimals(p.NullLow) + " to " + twoDecimals(p.NullHigh), pText(p.PFlip), pText(p.PPlaces), pText(p.PJoint), pText(p.PJointFWE),
+					twoDecimals(p.Mean), twoDecimals(p.Low) + " to " + twoDecimals(p.High), fmt.Sprintf("%d of 20", p.Positive)}, " "),
+				"group's map": strings.Join([]string{a.Target, strconv.Itoa(a.N), twoDecimals(a.R), twoDecimals(a.Low) + " to " + twoDecimals(a.High), pText(a.P), pText(a.PFWE), fmt.Sprintf("%.1f", a.Parametric.Effective), pText(a.Parametric.P)}, " "),
+				"regression":  strings.Join([]string{r.Target, twoDecimals(r.Beta), fixed(r.Alone, 3), fixed(r.Unique, 3), fixed(r.Dominance, 3), pText(r.PDominance), fixed(r.Relative, 3), fmt.Sprintf("%.1f", r.VIF)}, " "),
 			} {
 				if !strings.Contains(text, row) {
 					t.Errorf("%s, %s: no row %q", e.Label, what, row)
@@ -79,14 +90,16 @@ func TestReceptorsPage(t *testing.T) {
 		for _, want := range []string{
 			fmt.Sprintf("over %d regions, R² = %s (adjusted %s). By chance, as smooth maps are alike, it would be %s in the mean (%s)", r.N, twoDecimals(r.R2), twoDecimals(r.Adjusted), twoDecimals(r.NullMean), strings.ReplaceAll(pIs(r.P), "\u00a0", " ")),
 			fmt.Sprintf("farther than 40 mm away, %d regions correlate with what they are at r = %s, by chance %s ± %s", r.CV.N, twoDecimals(r.CV.R), twoDecimals(r.CV.NullMean), twoDecimals(r.CV.NullSD)),
-			fmt.Sprintf("Variogram error %s (0: perfect; poor above 0.25 if p is below 0.05), roughness between neighbours %s", twoDecimals(e.Alignments.Fit.Error), twoDecimals(e.Alignments.Fit.Roughness)),
+			"Group’s map (drawn): " + fitText(&e.Alignments.Fit, perfectFit, alikeRough),
+			"on which the claims rest: " + fitText(&e.People.Fit, "", ""),
+			fmt.Sprintf("differs from it by up to %s.", twoDecimals(e.farthest())),
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: %q is not said", e.Label, want)
 			}
 		}
 		for _, c := range slices.Concat(e.Alignments.Cautions, e.People.Cautions, r.Cautions) {
-			if !strings.Contains(strings.ToLower(text), strings.ToLower(c)) {
+			if !strings.Contains(strings.ToLower(text), strings.ToLower(strings.ReplaceAll(c, "parcel", "region"))) {
 				t.Errorf("caution %q is not shown", c)
 			}
 		}
@@ -140,11 +153,11 @@ func TestReceptorClaims(t *testing.T) {
 		tags   string
 	}{
 		{"places only", nil, "Values are higher where MOR (r = 0.50, p = 0.001) is denser and lower where D2 (r = −0.40, p = 0.040) is denser; no alignment with the other 1 receptor is shown. This speaks for other places only, not for other people.", "+ MOR, − D2"},
-		{"each p alone is small", []receptor.PeopleAlignment{person("MOR", 0.5, 0.001, 0.001, 0.001, 0.2), person("D2", -0.4, 0.001, 0.001, 0.04, 0.06), person("KOR", 0.1, 0.9, 0.9, 0.9, 0.9)}, "No alignment with any of 3 receptors is shown (nearest: D2, r = −0.40, p = 0.060).", "○ none shown"},
-		{"people and places", []receptor.PeopleAlignment{person("MOR", 0.5, 0.2, 0.2, 0.2, 0.04), person("D2", -0.4, 0.2, 0.2, 0.2, 0.2), person("KOR", nan, nan, nan, nan, nan)}, "Values are higher where MOR (r = 0.50, p = 0.040) is denser; no alignment with the other 1 receptor is shown. Not computed: KOR.", "+ MOR"},
-		{"at the limit", []receptor.PeopleAlignment{person("MOR", 0.5, 0, 0, 0, 0.05)}, "No alignment with the density of MOR is shown (r = 0.50, p = 0.0500).", "○ none shown"},
+		{"each p alone is small", []receptor.PeopleAlignment{person("MOR", 0.44, 0.001, 0.001, 0.001, 0.2), person("D2", -0.36, 0.001, 0.001, 0.04, 0.06), person("KOR", 0.1, 0.9, 0.9, 0.9, 0.9)}, "No alignment with any of 3 receptors is shown (nearest: D2, r = −0.36, p = 0.060).", "○ none shown"},
+		{"people and places", []receptor.PeopleAlignment{person("MOR", 0.44, 0.2, 0.2, 0.2, 0.04), person("D2", -0.36, 0.2, 0.2, 0.2, 0.2), person("KOR", nan, nan, nan, nan, nan)}, "Values are higher where MOR (r = 0.44, p = 0.040) is denser; no alignment with the other 1 receptor is shown. Not computed: KOR.", "+ MOR"},
+		{"at the limit", []receptor.PeopleAlignment{person("MOR", 0.44, 0, 0, 0, 0.05)}, "No alignment with the density of MOR is shown (r = 0.44, p = 0.0500).", "○ none shown"},
 		{"nothing", []receptor.PeopleAlignment{person("MOR", nan, nan, nan, nan, nan)}, "Not computed: MOR.", "✕ not computed"},
-		{"all", []receptor.PeopleAlignment{person("MOR", 0.5, 0, 0, 0, 0.01), person("D2", 0.5, 0, 0, 0, 0.02)}, "Values are higher where MOR (r = 0.50, p = 0.010) and D2 (r = 0.50, p = 0.020) are denser.", "+ MOR, + D2"},
+		{"all", []receptor.PeopleAlignment{person("MOR", 0.44, 0, 0, 0, 0.01), person("D2", 0.5, 0, 0, 0, 0.02)}, "Values are higher where MOR (r = 0.44, p = 0.010) and D2 (r = 0.50, p = 0.020) are denser.", "+ MOR, + D2"},
 	} {
 		e.People = nil
 		if tt.people != nil {
@@ -167,6 +180,9 @@ func TestReceptorClaims(t *testing.T) {
 			}
 		}
 		fig := q.drawForest("x", e, q.forestAxis(), 0, len(q.rows(e)))
+		if e.People != nil && strings.Contains(fig, "group’s map") {
+			t.Errorf("%s: a circle is of the group's map", tt.name)
+		}
 		filled := 0
 		for _, m := range elements(t, fig, "circle", "f0") {
 			if m["r"] == "6" {
@@ -177,7 +193,11 @@ func TestReceptorClaims(t *testing.T) {
 			t.Errorf("%s: %d circles are filled, %d are shown", tt.name, filled, shown)
 		}
 		bold := 0
-		for _, r := range q.alignmentTable(e).Rows {
+		claims, group := q.alignmentTables(e)
+		if group != nil && slices.ContainsFunc(group.Rows, func(r plainRow) bool { return r.Claim }) {
+			t.Errorf("%s: a row that is no claim is bold", tt.name)
+		}
+		for _, r := range claims.Rows {
 			if r.Claim {
 				bold++
 			}
@@ -272,14 +292,28 @@ func TestReceptorForest(t *testing.T) {
 		marks := slices.Concat(elements(t, fig, "circle", "f0"), elements(t, fig, "circle", "open"))
 		slices.SortFunc(marks, func(a, b map[string]string) int { return cmp.Compare(float(t, a["cy"]), float(t, b["cy"])) })
 		marks = marks[2:] // the key's
-		for k, a := range e.Alignments.Results {
+		for k, p := range e.People.Results {
 			from, to := float(t, bands[k]["x"]), float(t, bands[k]["x"])+float(t, bands[k]["width"])
-			p := e.People.Results[k]
-			for _, c := range []struct{ got, value float64 }{{from, a.Low}, {to, a.High}, {float(t, marks[k]["cx"]), a.R}, {float(t, means[k]["x1"]), p.Low}, {float(t, means[k]["x2"]), p.High}} {
+			for _, c := range []struct{ got, value float64 }{{from, p.NullLow}, {to, p.NullHigh}, {float(t, marks[k]["cx"]), p.R}, {float(t, means[k]["x1"]), p.Low}, {float(t, means[k]["x2"]), p.High}} {
 				if want := x.at(c.value); math.Abs(c.got-want) > 0.011 {
-					t.Errorf("%s: %g stands at %g, want %g", a.Target, c.value, c.got, want)
+					t.Errorf("%s: %g stands at %g, want %g", p.Target, c.value, c.got, want)
 				}
 			}
+			if want := fmt.Sprintf("<title>%s, mean of people’s maps: ρ = %s, n = %d; 95 %% of chance %s to %s; p = %s, family-wise %s (people and places)</title>", p.Target, twoDecimals(p.R), p.N, twoDecimals(p.NullLow), twoDecimals(p.NullHigh), html.EscapeString(pText(p.PJoint)), html.EscapeString(pText(p.PJointFWE))); !strings.Contains(fig, want) {
+				t.Errorf("no circle is called %q", want)
+			}
+			if want := ">" + twoDecimals(p.R) + "</text>"; !strings.Contains(fig, want) {
+				t.Errorf("%s: no number %q", p.Target, want)
+			}
+		}
+	}
+	// Without people's maps all is of the group's.
+	e := &q.Effects[0]
+	e.People = nil
+	fig := q.drawForest("x", e, q.forestAxis(), 0, 7)
+	for _, a := range e.Alignments.Results {
+		if want := fmt.Sprintf("<title>%s, group’s map: ρ = %s, n = %d; 95 %% of chance %s to %s; p = %s, family-wise %s (places only)</title>", a.Target, twoDecimals(a.R), a.N, twoDecimals(a.Low), twoDecimals(a.High), html.EscapeString(pText(a.P)), html.EscapeString(pText(a.PFWE))); !strings.Contains(fig, want) {
+			t.Errorf("no circle is called %q", want)
 		}
 	}
 }
@@ -365,21 +399,113 @@ func TestReceptorUnit(t *testing.T) {
 	}
 }
 
-// A poor fit is said to be one.
+// A fit is called what its own rule makes of it, with the reason.
 func TestReceptorVariogram(t *testing.T) {
 	q := standardPanel(t)
 	e := &q.Effects[0]
-	tags, _ := fitWords(e)
-	if want := map[bool]string{true: "poor fit", false: "surrogates fit"}[e.Alignments.Fit.Poor()]; tags[0].Text != want {
-		t.Errorf("label %q, want %q", tags[0].Text, want)
+	at := func(err, p, rough, share, near float64) nullmap.VariogramFit {
+		f := nullmap.VariogramFit{H: []float64{10, 20}, Map: []float64{1, 3}, Surrogates: []float64{1 + near, 3}, SD: []float64{0.1, 0.1}, Error: err, P: p, Roughness: rough, PRough: share}
+		return f
 	}
-	f := &e.Alignments.Fit
-	f.Error, f.P = 0.6, 0.01
-	if tags, say := fitWords(e); tags[0].Text != "poor fit" || tags[0].Class != "warn" || !strings.Contains(say, "error 0.60") {
-		t.Errorf("a poor fit is called %q: %s", tags[0].Text, say)
+	for _, tt := range []struct {
+		name      string
+		fit       nullmap.VariogramFit
+		tag, want string
+	}{
+		{"fits", at(0.1, 0.5, 1.1, 0.4, 0.1), "ok surrogates fit", ""},
+		{"far off", at(0.6, 0.01, 1, 0.5, 0), "warn poor fit", "Poor, as the error is above 0.25 and p below 0.05."},
+		{"rough", at(0.1, 0.5, 2, 0.02, 1), "warn poor fit", "Poor, as surrogates are more than 1.5 times as rough between neighbours, and fewer than 5 % of them as smooth as the map."},
+		{"both", at(0.6, 0.01, 2, 0.02, 1), "warn poor fit", "p below 0.05, and surrogates are more than 1.5 times"},
+		{"far off by chance", at(0.6, 0.2, 1, 0.5, 0), "info no poor fit shown", "not told from its surrogates"},
+		{"rough by chance", at(0.1, 0.4, 4.12, 0.21, 3.12), "info no poor fit shown", "many surrogates are as smooth as the map that this may be chance"},
+		{"rough in little", at(0.1, 0.4, 1.6, 0.01, 0.1), "info no poor fit shown", "little of the variance lies between neighbours"},
+		{"both by chance", at(0.6, 0.2, 2, 0.21, 1), "info no poor fit shown", "though both are large"},
+	} {
+		e.Alignments.Fit, e.People.Fit = tt.fit, at(0.1, 0.5, 1, 0.5, 0)
+		lines := surrogateFits(e)
+		if got := lines[0].Tag.Class + " " + lines[0].Tag.Text; got != tt.tag {
+			t.Errorf("%s is called %q, want %q", tt.name, got, tt.tag)
+		}
+		if (lines[0].Tag.Class == "warn") != tt.fit.Poor() {
+			t.Errorf("%s: the label and the fit do not agree on poor", tt.name)
+		}
+		if len(lines) != 2 || lines[1].Tag.Text != "surrogates fit" || !strings.Contains(lines[1].Text, fitText(&e.People.Fit, "", "")) {
+			t.Errorf("lines %v", lines)
+		}
+		say := lines[0].Text
+		if want := fitText(&tt.fit, perfectFit, alikeRough); !strings.Contains(say, want) || !strings.Contains(say, tt.want) {
+			t.Errorf("%s: %q lacks %q or %q", tt.name, say, want, tt.want)
+		}
 	}
-	if n := len(elements(t, q.drawVariogram("x", e), "circle", "f1")); n != len(f.H)+1 {
+	if n, f := len(elements(t, q.drawVariogram("x", e), "circle", "f1")), &e.Alignments.Fit; n != len(f.H)+1 {
 		t.Errorf("%d points, want %d and the key's", n, len(f.H))
+	}
+	e.People, e.Alignments.Fit = nil, at(0.6, 0.01, 1, 0.5, 0)
+	if lines := surrogateFits(e); len(lines) != 1 || lines[0].Tag.Text != "poor fit" || !strings.Contains(lines[0].Text, "variogram error 0.60") {
+		t.Errorf("a poor fit is called %v", lines)
+	}
+}
+
+// Cautions reach the lead in words, each by its cause.
+func TestReceptorDoubt(t *testing.T) {
+	poor := nullmap.VariogramFit{Map: []float64{1, 2}, Surrogates: []float64{2, 3}, Error: 0.6, P: 0.01, Roughness: 2, PRough: 0.3}
+	smoother := poor
+	smoother.Roughness = 0.5
+	many := make([]int, 90)
+	for _, tt := range []struct {
+		name string
+		a    *receptor.Alignments
+		p    *receptor.People
+		want string
+	}{
+		{"nothing", &receptor.Alignments{Used: many}, &receptor.People{Names: make([]string, 26)}, ""},
+		{"poor fit of the claim", &receptor.Alignments{Used: many}, &receptor.People{Names: make([]string, 26), Fit: poor, Cautions: []string{"x"}}, "But surrogates fit poorly, so that p may be too small: see below."},
+		{"poor fit of both", &receptor.Alignments{Used: many, Fit: poor, Cautions: []string{"x"}}, &receptor.People{Names: make([]string, 26), Fit: smoother, Cautions: []string{"x"}}, "But surrogates fit poorly, so that p may be too large: see below."},
+		{"poor fit of the other", &receptor.Alignments{Used: many, Fit: poor, Cautions: []string{"x"}}, &receptor.People{Names: make([]string, 26)}, "But surrogates of the group’s map fit poorly: see below."},
+		{"places only", &receptor.Alignments{Used: many[:30], Fit: poor, Cautions: []string{"x", "y"}}, nil, "But surrogates fit poorly, so that p may be too small; 30 regions are few: see below."},
+		{"few people", nil, &receptor.People{Names: make([]string, 6), Cautions: []string{"x"}}, "But 6 people are few: see below."},
+		{"unknown", &receptor.Alignments{Used: many, Cautions: []string{"x"}}, nil, "There is reason for caution: see below."},
+		{"more", nil, &receptor.People{Names: make([]string, 6), Cautions: []string{"x", "y"}}, "But 6 people are few; there is more: see below."},
+	} {
+		e := ReceptorEffect{Alignments: tt.a, People: tt.p}
+		if got := e.doubt(); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	// What real analyses caution of is all named: the limits are the same.
+	q := fakePanel{places: 30, receptors: 3, people: 6, method: receptor.Pearson, seed: 4}.make(t)
+	page := renderGroup(t, receptorTrial(t, q))
+	keep(t, "receptors-doubt.html", page)
+	for i := range q.Effects {
+		e := &q.Effects[i]
+		d := e.doubt()
+		if !strings.Contains(d, "30 regions are few") || !strings.Contains(d, "6 people are few") || strings.Contains(d, "there is more") {
+			t.Errorf("%s: cautions %q and %q are said as %q", e.Label, e.Alignments.Cautions, e.People.Cautions, d)
+		}
+		if n := strings.Count(page, html.EscapeString(d)); n < 1 {
+			t.Errorf("the lead lacks %q", d)
+		}
+	}
+}
+
+// Numbers of a Gaussian process are said in words, those of other surrogates
+// listed.
+func TestReceptorNullParameters(t *testing.T) {
+	gp := []nullmap.Parameter{{Name: "scale", Value: 126.4, Unit: "mm"}, {Name: "reach", Value: 376, Unit: "mm"}, {Name: "smooth", Value: 0.0538, Unit: "probability"}, {Name: "nugget", Value: 0.0162, Unit: "share"}, {Name: "symmetry", Value: 1, Unit: "share"}}
+	for _, tt := range []struct {
+		list []nullmap.Parameter
+		want string
+	}{
+		{nil, ""},
+		{gp, "Fitted covariance, group’s map: scale 126 mm (correlation 0.05 at 376 mm), nugget 1.6 % of the variance, left and right 100 % alike."},
+		{gp[:4], "Fitted covariance, group’s map: scale 126 mm (correlation 0.05 at 376 mm), nugget 1.6 % of the variance."},
+		{append(slices.Clone(gp[:4]), nullmap.Parameter{Name: "fitted on", Value: 250, Unit: "places"}), "Fitted covariance, group’s map: scale 126 mm (correlation 0.05 at 376 mm), nugget 1.6 % of the variance. The null, group’s map: fitted on 250 regions."},
+		{[]nullmap.Parameter{{Name: "nugget", Value: 0.2, Unit: "weight"}, {Name: "percentile", Value: 25, Unit: "%"}, {Name: "lags", Value: 25}}, "The null, group’s map: nugget: weight 0.2; percentile 25 %; lags 25."},
+		{slices.Concat([]nullmap.Parameter{{Name: "groups", Value: 2}}, gp[3:4], gp[3:4]), "The null, group’s map: groups 2; nugget 1.6 %; nugget 1.6 %."},
+	} {
+		if got := nullParameters(tt.list); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
 	}
 }
 

@@ -212,7 +212,7 @@ func (p *placer) force(x, y, off, w float64) (tx, ty float64) {
 
 // scatterCaption says what points are.
 func (q *Receptors) scatterCaption(e *ReceptorEffect) string {
-	t := "One point: one region; pointing at it names it."
+	t := "One point: one region of the group’s effect map; pointing at it names it."
 	if q.method() == receptor.Spearman {
 		t += " Both axes are ranks, of which ρ is the correlation."
 	}
@@ -220,6 +220,9 @@ func (q *Receptors) scatterCaption(e *ReceptorEffect) string {
 		t += fmt.Sprintf(" The points are not adjusted: %s is that of what the covariates leave, and may differ from what they show.", q.symbol())
 	} else {
 		t += " Line: least squares."
+	}
+	if d := e.farthest(); e.joint() && r2(d) != r2(0) {
+		t += fmt.Sprintf(" The %s of each plot is of what is drawn; that of the claims, of the mean of people’s maps, differs from it by up to %s.", q.symbol(), r2(d))
 	}
 	for i := range e.Alignments.Results {
 		if len(e.Alignments.Results[i].Influence) > 0 {

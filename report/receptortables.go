@@ -21,77 +21,88 @@ func effectiveOf(a *receptor.Alignment) float64 {
 	return math.NaN()
 }
 
-// alignmentTable has a row for each receptor: the group's map, people's maps
-// where they were tested, and the test without surrogates.
-func (q *Receptors) alignmentTable(e *ReceptorEffect) *plainTable {
+// alignmentTables are what claims rest on, people's maps where they were tested,
+// and, beside it, the group's map; a table is nil where there is nothing.
+func (q *Receptors) alignmentTables(e *ReceptorEffect) (claims, group *plainTable) {
+	if e.Alignments != nil {
+		group = q.groupTable(e)
+	}
+	if !e.joint() {
+		return group, nil
+	}
+	return q.peopleTable(e), group
+}
+
+// withReasons adds a column that says why receptors have no number, if any
+// lacks one.
+func (t *plainTable) withReasons(reasons []string) {
+	if !slices.ContainsFunc(reasons, func(s string) bool { return s != "" }) {
+		return
+	}
+	t.Heads, t.Tail = append(t.Heads, "Why not computed"), 1
+	t.Spans = append(t.Spans, plainSpan{"", 1})
+	for i := range t.Rows {
+		t.Rows[i].Cells = append(t.Rows[i].Cells, capital(reasons[i]))
+	}
+}
+
+// peopleTable has a row for each receptor: the mean of people's maps, which the
+// claims are of, and single people's maps.
+func (q *Receptors) peopleTable(e *ReceptorEffect) *plainTable {
 	sym := q.symbol()
-	t := &plainTable{Words: 1, Heads: []string{"Receptor", "n", sym, "95 % of chance", "p", "p, family-wise"}}
-	t.Spans = []plainSpan{{"", 1}, {"Group’s map: other places", 5}}
-	if p := e.People; p != nil {
-		t.Heads = append(t.Heads, "mean "+sym, "95 % CI", "above 0", sym+" of the mean map", "p (people)", "p (places)", "p (both)", "p (both), family-wise")
-		t.Spans = append(t.Spans, plainSpan{fmt.Sprintf("Maps of %s, %s: new people and other places", plural(len(p.Names), "person", "people"), plural(len(p.Used), "region", "regions")), 8})
+	t := &plainTable{Words: 1, Heads: []string{"Receptor", "n", sym, "95 % of chance", "p (people)", "p (places)", "p (both)", "p (both), family-wise", "mean " + sym, "95 % CI", "above 0"}}
+	t.Spans = []plainSpan{{"", 1}, {"Mean of the maps of " + plural(len(e.People.Names), "person", "people"), 7}, {"Map of each person", 3}}
+	var reasons []string
+	for _, r := range q.rows(e) {
+		reasons = append(reasons, r.reason())
+		p := r.p
+		if p == nil {
+			t.Rows = append(t.Rows, plainRow{Cells: append([]string{r.name}, slices.Repeat([]string{dash}, len(t.Heads)-1)...)})
+			continue
+		}
+		above := fmt.Sprintf("%d of %d", p.Positive, len(p.Each))
+		if !isNumber(p.Mean) {
+			above = dash
+		}
+		t.Rows = append(t.Rows, plainRow{Cells: []string{r.name, strconv.Itoa(p.N), r2(p.R), between(p.NullLow, p.NullHigh), pText(p.PFlip), pText(p.PPlaces), pText(p.PJoint), pText(p.PJointFWE), r2(p.Mean), between(p.Low, p.High), above}, Claim: p.PJointFWE < receptorAlpha})
 	}
-	t.Heads = append(t.Heads, "effective n", "p")
-	t.Spans = append(t.Spans, plainSpan{"Modified t test", 2})
-	rows := q.rows(e)
-	notes := slices.ContainsFunc(rows, func(r receptorRow) bool { return r.reason() != "" })
-	if notes {
-		t.Heads, t.Tail = append(t.Heads, "Why not computed"), 1
-		t.Spans = append(t.Spans, plainSpan{"", 1})
-	}
-	for _, r := range rows {
-		p, _ := r.claim(e)
-		row := plainRow{Cells: []string{r.name}, Claim: p < receptorAlpha}
-		a := r.a
-		if a == nil {
-			a = noAlignment()
-		}
-		n := strconv.Itoa(a.N)
-		if r.a == nil {
-			n = dash
-		}
-		row.Cells = append(row.Cells, n, r2(a.R), between(a.Low, a.High), pText(a.P), pText(a.PFWE))
-		if e.People != nil {
-			p := r.p
-			if p == nil {
-				row.Cells = append(row.Cells, slices.Repeat([]string{dash}, 8)...)
-			} else {
-				above := fmt.Sprintf("%d of %d", p.Positive, len(p.Each))
-				if !isNumber(p.Mean) {
-					above = dash
-				}
-				row.Cells = append(row.Cells, r2(p.Mean), between(p.Low, p.High), above, r2(p.R), pText(p.PFlip), pText(p.PPlaces), pText(p.PJoint), pText(p.PJointFWE))
-			}
-		}
-		row.Cells = append(row.Cells, fixed(effectiveOf(a), 1), pText(a.Parametric.P))
-		if notes {
-			row.Cells = append(row.Cells, capital(r.reason()))
-		}
-		t.Rows = append(t.Rows, row)
-	}
+	t.withReasons(reasons)
 	return t
 }
 
-// noAlignment has no number at all.
-func noAlignment() *receptor.Alignment {
-	nan := math.NaN()
-	a := &receptor.Alignment{R: nan, P: nan, PFWE: nan, Low: nan, High: nan}
-	a.Parametric.P = nan
-	return a
+// groupTable has a row for each receptor: the group's map under surrogates, and
+// the test without them. Its rows are claims only where people's maps were not
+// tested.
+func (q *Receptors) groupTable(e *ReceptorEffect) *plainTable {
+	t := &plainTable{Words: 1, Heads: []string{"Receptor", "n", q.symbol(), "95 % of chance", "p", "p, family-wise", "effective n", "p"}}
+	t.Spans = []plainSpan{{"", 1}, {"Group’s map: other places", 5}, {"Modified t test", 2}}
+	var reasons []string
+	for i := range e.Alignments.Results {
+		a := &e.Alignments.Results[i]
+		r := receptorRow{name: q.name(a.Target, a.File), a: a}
+		reasons = append(reasons, r.reason())
+		t.Rows = append(t.Rows, plainRow{Cells: []string{r.name, strconv.Itoa(a.N), r2(a.R), between(a.Low, a.High), pText(a.P), pText(a.PFWE), fixed(effectiveOf(a), 1), pText(a.Parametric.P)}, Claim: !e.joint() && a.PFWE < receptorAlpha})
+	}
+	t.withReasons(reasons)
+	return t
 }
 
-// tableNote explains the columns.
+// tableNote explains the columns that the claims are in.
 func (q *Receptors) tableNote(e *ReceptorEffect) string {
-	t := "Family-wise: over the receptors."
-	if a := e.Alignments; a != nil {
-		t = fmt.Sprintf("n: regions with both; 95 %% of chance: the middle of %s among %d %s of the effect map (seed %d); family-wise: over the receptors.", q.symbol(), a.Surrogates, nullWords(a.Null), a.Seed)
+	if !e.joint() {
+		return strings.TrimSpace(q.groupNote(e) + " Bold: family-wise p below 0.05.")
 	}
-	if e.People != nil {
-		t += " p (people): would new people show it at these places? p (places): is it more than any map as smooth would show? p (both): the test that allows for people and places together, on which the claim rests; bold: its family-wise p is below 0.05."
-	} else {
-		t += " Bold: family-wise p below 0.05."
+	p := e.People
+	return fmt.Sprintf("n: regions with both. 95 %% of chance: middle of %s among %d draws of new people and other places (seed %d), as drawn above. p (people): would new people show it in these regions? p (places): is it more than any map as smooth would show? p (both): people and places together, on which the claim rests. Family-wise: over the receptors; bold: below 0.05. – : no value.", q.symbol(), p.Surrogates, p.Seed)
+}
+
+// groupNote explains the columns of the group's map.
+func (q *Receptors) groupNote(e *ReceptorEffect) string {
+	a := e.Alignments
+	if a == nil {
+		return ""
 	}
-	return t + " Effective n: independent regions that the two maps count for, by the modified t test, a second opinion without surrogates that is too bold for smooth maps. – : no value."
+	return fmt.Sprintf("n: regions with both. 95 %% of chance: middle of %s among %d %s of the group’s effect map (seed %d). Family-wise: over the receptors. Effective n: independent regions that the two maps count for, by the modified t test, a second opinion without surrogates that is too bold for smooth maps. – : no value.", q.symbol(), a.Surrogates, nullWords(a.Null), a.Seed)
 }
 
 // influential returns the places by how much r changes without them, those
@@ -106,7 +117,7 @@ func influential(a *receptor.Alignment) []receptor.Influence {
 // changes most, and its range over leaving out any one; nil if none is known.
 func (q *Receptors) influenceTable(e *ReceptorEffect) *plainTable {
 	sym := q.symbol()
-	t := &plainTable{Words: 1, Tail: 3, Heads: []string{"Receptor", sym, sym + " without any one region", "Without the region that weighs most", "Second", "Third"}}
+	t := &plainTable{Words: 1, Tail: 3, Heads: []string{"Receptor", sym + ", group’s map", sym + " without any one region", "Without the region that weighs most", "Second", "Third"}}
 	for i := range e.Alignments.Results {
 		a := &e.Alignments.Results[i]
 		list := influential(a)
@@ -151,7 +162,7 @@ func comparisonRows(list []receptor.Comparison, name func(*receptor.Comparison) 
 		c := &list[i]
 		row := plainRow{Cells: []string{name(c), strconv.Itoa(c.N), r2(c.R1), r2(c.R2), signedTwo(c.Difference), r2(c.NullSD), pText(c.P), pText(c.PFWE)}, Claim: c.PFWE < receptorAlpha}
 		if notes {
-			row.Cells = append(row.Cells, capital(c.Reason))
+			row.Cells = append(row.Cells, capital(inRegions(c.Reason)))
 		}
 		rows = append(rows, row)
 	}

@@ -30,16 +30,17 @@ type receptorEffectView struct {
 	Cautions   []string
 	Forest     []template.HTML
 	Caption    string
-	Table      *plainTable
+	Table      *plainTable // of the claims
 	TableNote  string
+	Group      *plainTable // of the group's map, where the claims are not of it
+	GroupNote  string
 	Scatter    []template.HTML
 	ScatterSay string
 	Influence  *plainTable
 	Regression *receptorRegressionView
 	NoModel    string // why there is no regression
 	Variogram  template.HTML
-	FitTags    []tag
-	FitSay     string
+	Fit        []surrogateFit
 	Parameters string
 	Pairs      *plainTable
 	PairSay    string
@@ -106,21 +107,24 @@ func (v *groupView) receptors(g *Group, scale float64) {
 	for i := range q.Effects {
 		e := &q.Effects[i]
 		view := receptorEffectView{ID: "receptor-" + strconv.Itoa(i+1), Name: q.label(e), Tags: q.tags(e), Sentence: q.sentence(e), Cautions: receptorCautions(e)}
-		s.Lead = append(s.Lead, symptomLine{view.ID, capital(view.Name), view.Sentence})
-		view.NoModel = sentence(e.Note)
+		s.Lead = append(s.Lead, symptomLine{view.ID, capital(view.Name), q.leadSentence(e)})
+		view.NoModel = sentence(inRegions(e.Note))
 		if e.Alignments == nil && e.Note != "" { // it says why nothing was computed
 			view.Notes, view.NoModel = []string{view.NoModel}, ""
 		}
-		if t := sentence(e.PeopleNote); t != "" {
+		if t := sentence(inRegions(e.PeopleNote)); t != "" {
 			view.Notes = append(view.Notes, t)
 		}
 		if n := len(q.rows(e)); n > 0 {
 			for from := 0; from < n; from += forestChunk {
 				view.Forest = append(view.Forest, template.HTML(q.drawForest(v.ids.next(), e, a, from, min(from+forestChunk, n))))
 			}
-			view.Table = q.alignmentTable(e)
+			view.Table, view.Group = q.alignmentTables(e)
 			if caption := q.forestCaption(e) + q.tableNote(e); caption != said { // not once more under the next map
 				view.Caption, view.TableNote, said = q.forestCaption(e), q.tableNote(e), caption
+			}
+			if view.Group != nil {
+				view.GroupNote = q.groupNote(e)
 			}
 		}
 		if l := e.Alignments; l != nil {
@@ -143,7 +147,7 @@ func (v *groupView) receptors(g *Group, scale float64) {
 			view.Influence = q.influenceTable(e)
 			view.Variogram = template.HTML(q.drawVariogram(v.ids.next(), e))
 			if view.Variogram != "" {
-				view.FitTags, view.FitSay = fitWords(e)
+				view.Fit = surrogateFits(e)
 			}
 			view.Parameters = nullParameters(l.Parameters)
 		}

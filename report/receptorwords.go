@@ -201,6 +201,11 @@ func (q *Receptors) sentence(e *ReceptorEffect) string {
 	return t
 }
 
+// leadSentence is the sentence with what its cautions mean.
+func (q *Receptors) leadSentence(e *ReceptorEffect) string {
+	return strings.TrimSpace(q.sentence(e) + " " + e.doubt())
+}
+
 // tags are the claims as labels.
 func (q *Receptors) tags(e *ReceptorEffect) []tag {
 	var out []tag
@@ -249,12 +254,13 @@ func (q *Receptors) intro() []string {
 		places = places || q.Effects[i].People == nil && q.Effects[i].Alignments != nil
 	}
 	if people {
-		claim += " This p speaks for new people and other places at once. p (people) alone is small for any map that people share; p (places) alone is small where people’s noise happens to look like a receptor: neither is the claim. The " + q.symbol() + " beside this p is that of the mean of people’s maps."
+		claim += " This p, called p (both), speaks for new people and other places in the brain at once, and the " + q.symbol() + " beside it is that of the mean of people’s maps. p (people) alone is small for any map that people share; p (places) alone is small where people’s noise happens to look like a receptor: neither is the claim."
 	}
 	if places {
 		claim += " Where people’s own maps were not tested, p speaks for other places only: in other people the map could be another."
 	}
-	return []string{what + over + claim, notOccupancy + " Densities are of other people, some of them few, and are taken as known. That no alignment is shown does not mean that there is none."}
+	chance := " What chance gives is learnt from surrogates: random maps in which near regions are as alike as in the effect map, and which have to do with no receptor."
+	return []string{what + over + chance + claim, notOccupancy + " Densities are of other people, some of them few, and are taken as known. That no alignment is shown does not mean that there is none."}
 }
 
 // notAsked is said where the plan does not ask for receptors.
@@ -306,22 +312,6 @@ func (q *Receptors) adjusted() bool {
 	return slices.ContainsFunc(q.Effects, func(e ReceptorEffect) bool { return e.Alignments != nil && len(e.Alignments.Covariates) > 0 })
 }
 
-// receptorCautions gathers what speaks against the tests of places and people.
-func receptorCautions(e *ReceptorEffect) []string {
-	var out []string
-	if a := e.Alignments; a != nil {
-		for _, c := range a.Cautions {
-			out = append(out, sentence(c))
-		}
-	}
-	if p := e.People; p != nil {
-		for _, c := range p.Cautions {
-			out = append(out, sentence("people’s maps: "+c))
-		}
-	}
-	return out
-}
-
 // nullWords says what surrogates are.
 func nullWords(m nullmap.Method) string {
 	switch m {
@@ -339,16 +329,4 @@ func nullWords(m nullmap.Method) string {
 		return "rotations on the sphere"
 	}
 	return string(m) + " surrogates"
-}
-
-// nullParameters lists the numbers that tell how surrogates were made.
-func nullParameters(list []nullmap.Parameter) string {
-	var out []string
-	for _, p := range list {
-		out = append(out, strings.TrimSpace(p.Name+" "+short(p.Value)+" "+p.Unit))
-	}
-	if len(out) == 0 {
-		return ""
-	}
-	return "The null: " + strings.Join(out, "; ") + "."
 }
