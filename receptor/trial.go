@@ -77,7 +77,7 @@ func newTrial(effect Map, panel []Density, at Places, o Options, l *diag.List) *
 	switch v := take(t.x, t.used); {
 	case len(t.cov) == 0 && !unit(v, nil):
 		l.Errorf(effect.File, "", "look at the map", "all values are %g", t.x[t.used[0]])
-	case o.Method == Spearman && o.Null != nullmap.BrainSMASH:
+	case o.Method == Spearman && o.Null != nullmap.BrainSMASH && !o.scored:
 		t.ranked = true
 		t.rank()
 	}

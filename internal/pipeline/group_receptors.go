@@ -58,7 +58,8 @@ type ReceptorShiftRecord struct {
 	Treatment string             `json:"treatment"`
 	Reference string             `json:"reference"`
 	Label     string             `json:"label"`
-	Results   []ComparisonRecord `json:"results"`
+	Results   []ComparisonRecord `json:"results"` // of the group's maps
+	People    *PeopleRecord      `json:"people"`  // of the differences of each person's standardised maps: the claim
 	Note      string             `json:"note,omitempty"`
 }
 
@@ -309,10 +310,9 @@ func (g *group) alignEffect(m *crossover.EffectMap, o receptor.Options) {
 // short slab would otherwise take them from all.
 const mostMissing = 0.2
 
-// alignPeople tests the people's maps and says whom that leaves out, or why
-// there is no test.
-func (g *group) alignPeople(m *crossover.EffectMap, o receptor.Options, v *report.ReceptorEffect) string {
-	r := g.receptors
+// selectPeople are the people whose map has nearly all regions that most people
+// have, and in words who has not, or has no map at all.
+func (r *groupReceptors) selectPeople(m *crossover.EffectMap) (people []receptor.Map, left []string) {
 	usual := make([]bool, len(r.places.Names))
 	n := 0
 	for i := range usual {
@@ -326,8 +326,6 @@ func (g *group) alignPeople(m *crossover.EffectMap, o receptor.Options, v *repor
 			n++
 		}
 	}
-	var people []receptor.Map
-	var left []string
 	for _, w := range m.Without {
 		left = append(left, fmt.Sprintf("%s (%s)", w.Unit, w.Reason))
 	}
@@ -344,6 +342,14 @@ func (g *group) alignPeople(m *crossover.EffectMap, o receptor.Options, v *repor
 		}
 		people = append(people, receptor.Map{File: "sub-" + p.Subject, Values: p.Values})
 	}
+	return people, left
+}
+
+// alignPeople tests the people's maps and says whom that leaves out, or why
+// there is no test.
+func (g *group) alignPeople(m *crossover.EffectMap, o receptor.Options, v *report.ReceptorEffect) string {
+	r := g.receptors
+	people, left := r.selectPeople(m)
 	note := ""
 	if len(left) > 0 {
 		note = "The test over people leaves out " + strings.Join(left, ", ") + "."
@@ -381,9 +387,30 @@ func (g *group) alignShift(m *crossover.EffectMap, o receptor.Options) {
 	list, l := receptor.CompareMaps(receptor.Map{File: m.Label, Values: m.Group}, receptor.Map{File: base.Label, Values: base.Group}, r.panel, r.places, o)
 	if rec.Note = g.softened(l); rec.Note == "" {
 		s.Receptors, rec.Results = list, ComparisonRecords(list)
+		s.People = g.shiftPeople(m, base, o)
+		rec.People = NewPeopleRecord(s.People)
 		r.view.Shifts = append(r.view.Shifts, s)
 	}
 	r.record.Shifts = append(r.record.Shifts, rec)
+}
+
+// shiftPeople tests the difference in the people who have both maps; nil if it
+// cannot be tested.
+func (g *group) shiftPeople(m, base *crossover.EffectMap, o receptor.Options) *receptor.People {
+	first, _ := g.receptors.selectPeople(m)
+	second, _ := g.receptors.selectPeople(base)
+	var both [2][]receptor.Map
+	for _, a := range first {
+		if i := slices.IndexFunc(second, func(b receptor.Map) bool { return b.File == a.File }); i >= 0 {
+			both[0], both[1] = append(both[0], a), append(both[1], second[i])
+		}
+	}
+	if len(both[0]) < receptor.FewestPeople {
+		return nil
+	}
+	res, l := receptor.PeopleShift(both[0], both[1], g.receptors.panel, g.receptors.places, o)
+	g.softened(l)
+	return res
 }
 
 // softened adds problems to the group's as warnings and returns the errors
@@ -510,17 +537,23 @@ func (r *groupReceptors) differenceTable() groupTable {
 		{Name: "what", Description: "what is compared", Levels: map[string]string{"receptors": "one effect map with two receptors", "treatments": "one receptor with the effect under two treatments"}},
 		effectColumn, targetColumn, col("first", "what r_first is of"), col("second", "what r_second is of"), col("n", "parcels with everything"),
 		col("r_first", "correlation over parcels"), col("r_second", "correlation over parcels"), col("difference", "r_first − r_second"), col("null_sd", "its standard deviation among surrogates"),
-		col("p", "two-sided p of the difference: for other places, the same people"), col("p_fwe", "the same, over all comparisons of this kind"), col("note", "why there is no number")}}
-	add := func(what, effect string, list []ComparisonRecord) {
-		for _, x := range list {
-			t.rows = append(t.rows, []string{what, effect, x.Target, x.First, x.Second, fmt.Sprint(x.N), num(x.R1), num(x.R2), num(x.Difference), num(x.NullSD), num(x.P), num(x.PFWE), x.Reason})
+		col("p", "two-sided p of the difference: for other places, the same people"), col("p_fwe", "the same, over all comparisons of this kind"),
+		col("people", "of treatments: people with both"), col("p_joint", "of treatments: two-sided p for new people and other places"), col("p_joint_fwe", "the same, of the largest difference over the panel"), col("note", "why there is no number")}}
+	add := func(what, effect string, list []ComparisonRecord, people *PeopleRecord) {
+		for j, x := range list {
+			joint := make([]string, 3)
+			if people != nil {
+				joint = []string{fmt.Sprint(people.N), num(people.Results[j].PJoint), num(people.Results[j].PJointFWE)}
+			}
+			row := []string{what, effect, x.Target, x.First, x.Second, fmt.Sprint(x.N), num(x.R1), num(x.R2), num(x.Difference), num(x.NullSD), num(x.P), num(x.PFWE)}
+			t.rows = append(t.rows, slices.Concat(row, joint, []string{x.Reason}))
 		}
 	}
 	for _, e := range r.record.Effects {
-		add("receptors", e.Name, e.Pairs)
+		add("receptors", e.Name, e.Pairs, nil)
 	}
 	for _, s := range r.record.Shifts {
-		add("treatments", crossover.PhaseEffect, s.Results)
+		add("treatments", crossover.PhaseEffect, s.Results, s.People)
 	}
 	return t
 }
