@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"phasl/nullmap"
 	"phasl/receptor"
 )
 
