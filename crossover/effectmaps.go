@@ -31,8 +31,8 @@ type EffectMap struct {
 }
 
 // A PersonMap is the contrast of one person's own values: differences of means
-// over the scans of each cell. The average is over the treatments that the
-// person has.
+// over the scans of each cell. Interactions have the mean of their order of
+// treatment made that of all orders.
 type PersonMap struct {
 	Subject string
 	Values  []float64 // NaN where a value is missing
@@ -207,6 +207,54 @@ func (p *personMeans) fill(m *EffectMap, phase int) {
 		}
 		m.People = append(m.People, PersonMap{person.Subject, values})
 	}
+	if m.Kind == Interaction {
+		p.evenOut(m)
+	}
+}
+
+// evenOut makes the mean of people's maps the mean of the means of the orders of
+// treatment, so that a difference between the visits cancels however many people
+// had each order, and takes that difference out of how people vary:
+//
+//	e'_i = M + (e_i − m_s)·f,  M = Σ m_s/k,  f² = (n − 1)/(n − k) · n·Σ 1/n_s / k²
+//
+// with m_s the mean of the n_s people of i's order, of k orders. f gives the
+// mean of e' the variance that M has. Nothing is done where an order has one
+// person, or only one is left. A region takes the people who have it.
+func (p *personMeans) evenOut(m *EffectMap) {
+	order := make([]string, len(m.People))
+	for i := range m.People {
+		person, _ := p.a.tr.Person(m.People[i].Subject)
+		order[i] = person.Sequence
+	}
+	for r := range p.regions {
+		sum, count := map[string]float64{}, map[string]float64{}
+		n := 0.0
+		for i := range m.People {
+			if v := m.People[i].Values[r]; v-v == 0 {
+				sum[order[i]] += v
+				count[order[i]]++
+				n++
+			}
+		}
+		k := float64(len(count))
+		mean, inverse, single := 0.0, 0.0, false
+		for _, s := range p.a.tr.Sequences { // in a fixed order: sums must not depend on a map's
+			if c := count[s]; c > 0 {
+				mean += sum[s] / c / k
+				inverse += 1 / c
+				single = single || c < 2
+			}
+		}
+		if k < 2 || single || count[""] > 0 {
+			continue
+		}
+		f := math.Sqrt((n - 1) / (n - k) * n * inverse / (k * k))
+		for i := range m.People {
+			v := &m.People[i].Values[r]
+			*v = mean + (*v-sum[order[i]]/count[order[i]])*f
+		}
+	}
 }
 
 // contrast is the map of one person, or why there is none.
@@ -231,21 +279,17 @@ func (p *personMeans) contrast(m *EffectMap, subject string, phase int) (values 
 		}
 		values = minus(under, reference)
 	case AverageEffect:
-		n := 0.0
+		// With a treatment missing it would be the effect under the others, and
+		// what differs between treatments would pass for what they share.
 		values = make([]float64, p.regions)
-		for t := range tr.Treatments {
-			if c := p.change(subject, t, phase); c != nil {
-				n++
-				for r := range values {
-					values[r] += c[r]
-				}
+		for t, name := range tr.Treatments {
+			c := p.change(subject, t, phase)
+			if c == nil {
+				return nil, lacks(name)
 			}
-		}
-		if n == 0 {
-			return nil, "not both phases under any treatment"
-		}
-		for r := range values {
-			values[r] /= n
+			for r := range values {
+				values[r] += c[r] / float64(len(tr.Treatments))
+			}
 		}
 	}
 	if !slices.ContainsFunc(values, func(v float64) bool { return !math.IsNaN(v) }) {

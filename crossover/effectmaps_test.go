@@ -78,7 +78,7 @@ func TestEffectMaps(t *testing.T) {
 			for i := range tr.People {
 				placebo := 1 + i%2 // session
 				pl, na := change(i, placebo, region), change(i, 3-placebo, region)
-				for name, want := range map[string]float64{"phase:placebo": pl, "phase:naltrexone": na, "phase_average": (pl + na) / 2, "interaction:naltrexone": na - pl} {
+				for name, want := range map[string]float64{"phase:placebo": pl, "phase:naltrexone": na, "phase_average": (pl + na) / 2} {
 					got := effectMap(t, m, name).People[i].Values[r]
 					if region == "nowhere" {
 						if !math.IsNaN(got) {
@@ -103,6 +103,81 @@ func TestEffectMaps(t *testing.T) {
 				t.Errorf("%v: baseline of %s %g, want %g", c, region, m.Baseline[r], baseline)
 			}
 		}
+	}
+}
+
+// A difference between visits is no interaction, however many people had each
+// order; people keep their differences, and the mean its variance.
+func TestEffectMapsEvenOut(t *testing.T) {
+	tr := testTrial(12)
+	for i := range tr.Scans { // six of one order and two of the other are left
+		if n := i / 4; n >= 5 && n%2 == 1 {
+			tr.Scans[i].Excluded = "left"
+		}
+	}
+	for i := range tr.People {
+		if i >= 5 && i%2 == 1 {
+			tr.People[i].Excluded = "left"
+		}
+	}
+	base := effectValues(tr, []string{"a"})
+	shifted := slices.Clone(base)
+	for i := range shifted { // the phase effect of the second visit is 5 larger
+		if shifted[i].Session == "2" && shifted[i].Run == "2" {
+			shifted[i].CBF += 5
+		}
+	}
+	of := func(values []Value) []float64 {
+		m, err := NewEffectMaps(DefaultPlan(), tr, values, Absolute, []string{"a"}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []float64
+		for _, p := range effectMap(t, m, "interaction:naltrexone").People {
+			out = append(out, p.Values[0])
+		}
+		return out
+	}
+	got, want := of(shifted), of(base)
+	if len(got) != 8 {
+		t.Fatalf("%d people", len(got))
+	}
+	mean, spread := 0.0, 0.0
+	for i := range got {
+		if math.Abs(got[i]-want[i]) > 1e-9 {
+			t.Errorf("person %d: %g with a difference between visits, %g without", i, got[i], want[i])
+		}
+		mean += got[i] / 8
+	}
+	for _, v := range got {
+		spread += (v - mean) * (v - mean) / 7 / 8
+	}
+	// The mean over orders and its variance, by hand from the people's own.
+	raw := map[string][]float64{}
+	value := map[string]float64{}
+	for _, v := range base {
+		value[v.Subject+v.Session+v.Run+v.Region] = v.CBF
+	}
+	for i := range tr.People {
+		if tr.People[i].Excluded != "" {
+			continue
+		}
+		s := tr.People[i].Subject
+		d := (value[s+"12a"] - value[s+"11a"]) - (value[s+"22a"] - value[s+"21a"])
+		if i%2 == 0 { // naltrexone was second
+			d = -d
+		}
+		raw[tr.People[i].Sequence] = append(raw[tr.People[i].Sequence], d)
+	}
+	wantMean, inverse, ss := 0.0, 0.0, 0.0
+	for _, v := range raw {
+		m, s := meanVar(v)
+		wantMean += m / 2
+		inverse += 1 / float64(len(v))
+		ss += s * float64(len(v)-1)
+	}
+	if wantVar := ss / 6 * inverse / 4; math.Abs(mean-wantMean) > 1e-9 || math.Abs(spread-wantVar) > 1e-9*wantVar {
+		t.Errorf("mean %g, its variance %g; want %g and %g", mean, spread, wantMean, wantVar)
 	}
 }
 
@@ -131,7 +206,7 @@ func TestEffectMapsWithMissing(t *testing.T) {
 		name   string
 		people int
 		why    string
-	}{{"phase_average", 11, ""}, {"interaction:naltrexone", 10, "not both phases under " + lost}, {"phase:" + lost, 10, "not both phases under " + lost}} {
+	}{{"phase_average", 10, "not both phases under " + lost}, {"interaction:naltrexone", 10, "not both phases under " + lost}, {"phase:" + lost, 10, "not both phases under " + lost}} {
 		x := effectMap(t, m, c.name)
 		if len(x.People) != c.people {
 			t.Errorf("%s: %d people, want %d", c.name, len(x.People), c.people)

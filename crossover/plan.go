@@ -136,13 +136,17 @@ const (
 	AdjustPeriod   = "period"   // whether the session was the first or second
 )
 
+// AdjustCompartment, of receptors, is whether a region is cortex, deep grey matter
+// or cerebellum. [AdjustBaseline] there is the measure in the first phase.
+const AdjustCompartment = "compartment"
+
 // A ReceptorPlan says how effect maps are compared with the densities of
 // receptors.
 type ReceptorPlan struct {
 	Asked      bool     // the plan has the table
 	Panel      []string // targets; see [DefaultPanel]
 	Measure    Measure  // of the effect maps: Absolute or Relative
-	Adjust     []string // taken out of both maps: [AdjustBaseline], CBF of each region in the first phase
+	Adjust     []string // taken out of both maps: [AdjustCompartment], [AdjustBaseline]
 	Method     string   // "spearman" or "pearson"
 	Null       string   // how surrogates are made: one of nullmap.Methods
 	Surrogates uint64

@@ -65,7 +65,7 @@ func DefaultPlan() *Plan {
 		Multiplicity:   MultiplicityPlan{Method: "holm", Others: "fdr"},
 		Maps:           MapPlan{Voxelwise: true, FWHM: 8},
 		Quality:        QualityPlan{MaxFDMean: nan, MinQEI: nan, MinGMCBF: nan, MaxGMCBF: nan},
-		Receptors:      ReceptorPlan{Panel: DefaultPanel(), Measure: Absolute, Method: "spearman", Null: "gp", Surrogates: 5000, Apart: 40},
+		Receptors:      ReceptorPlan{Panel: DefaultPanel(), Measure: Relative, Adjust: []string{AdjustCompartment}, Method: "spearman", Null: "gp", Surrogates: 5000, Apart: 40},
 		Associations:   AssociationsPlan{Method: "pearson", Permutations: 10000, Bootstrap: 10000, Multiplicity: "holm"},
 	}
 }
@@ -161,7 +161,7 @@ var planTables = []planTable{
 	{receptorTable, "Likeness of effect maps to receptor densities; the maps are given with --panel.", []planKey[Plan]{
 		{"panel", func(p *Plan) any { return &p.Receptors.Panel }, "targets, as the panel's table names them"},
 		{"measure", func(p *Plan) any { return (*string)(&p.Receptors.Measure) }, "of the effect maps: absolute or relative CBF"},
-		{"adjust", func(p *Plan) any { return &p.Receptors.Adjust }, "what is taken out of both maps: baseline, CBF of each region in the first phase"},
+		{"adjust", func(p *Plan) any { return &p.Receptors.Adjust }, "what is taken out of both maps. compartment: cortex, deep grey matter or cerebellum; baseline: the measure in the first phase"},
 		{"method", func(p *Plan) any { return &p.Receptors.Method }, "correlation: spearman or pearson"},
 		{"null", func(p *Plan) any { return &p.Receptors.Null }, "surrogates of the effect maps: gp, variogram, brainsmash, moran, moran-pair or spin"},
 		{"surrogates", func(p *Plan) any { return &p.Receptors.Surrogates }, "number of surrogates"},

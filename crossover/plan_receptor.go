@@ -10,7 +10,7 @@ import (
 // Words of [receptors].
 var (
 	alignWords  = []string{"spearman", "pearson"}
-	alignAdjust = []string{AdjustBaseline}
+	alignAdjust = []string{AdjustCompartment, AdjustBaseline}
 )
 
 // checkReceptors reports receptors that make no sense.
@@ -56,8 +56,12 @@ func (w wording) receptors() string {
 	}
 	maps := fmt.Sprintf("The map of the %s effect, averaged over treatments, and that of its interaction with treatment", w.challenge)
 	given := ""
-	if len(p.Adjust) > 0 {
-		given = ", given CBF of each region in the first phase"
+	var words []string
+	for _, a := range p.Adjust {
+		words = append(words, map[string]string{AdjustCompartment: "whether a region is cortex, deep grey matter or cerebellum", AdjustBaseline: "the same measure in the first phase"}[a])
+	}
+	if words != nil {
+		given = ", given " + and(words)
 	}
 	return fmt.Sprintf("%s (%s CBF of the atlas's regions) are compared with the densities of %s by %s correlation over regions%s. p-values are for new people and other places at once: signs of people's maps are flipped while %d surrogates (%s) keep how the map varies over distance. They are corrected over the %d receptors, by the largest correlation, for each map.",
 		maps, p.Measure, and(p.Panel), map[string]string{"spearman": "rank", "pearson": "linear"}[p.Method], given, p.Surrogates, p.Null, len(p.Panel))

@@ -372,7 +372,7 @@ func TestReceptorTrials(t *testing.T) {
 		}
 	}
 	// Three treatments, three phases, and people without some visits.
-	p := &crossover.Plan{}
+	p := crossover.DefaultPlan()
 	p.Trial.Treatments, p.Trial.Phases = []string{"sham", "low", "high"}, []string{"before", "early", "late"}
 	one := Mixture{Kind: crossover.Interaction, Treatment: "high", Percent: 8, Weights: map[string]float64{"NMDA": 1}}
 	r, err := SimulateReceptorTrials(TrialOptions{Subjects: 24, Missing: 0.2, Plan: p, Receptors: &ReceptorMixtures{Mixtures: []Mixture{one}}}, 8, receptor.Options{Surrogates: 199}, nil, nil)

@@ -3,6 +3,7 @@ package phantom
 import (
 	"errors"
 	"math"
+	"slices"
 	"sync"
 
 	"phasl/crossover"
@@ -65,60 +66,18 @@ type ReceptorFamily struct {
 	Any      receptor.Rejection `json:"any"` // one or more receptors that are not planted were found
 }
 
-// receptorContrasts are the effect maps of people, by name: the effect of the
-// first later phase, mean over the treatments a person had, and its differences
-// from that under the reference.
-func (t *Trial) receptorContrasts() (names []string, of func(p *TrialPerson) [][]float64) {
+// receptorContrasts names the effects that are tried: that of the first later
+// phase, mean over treatments, and its differences from that under the reference.
+func (t *Trial) receptorContrasts() []string {
 	suffix := ""
 	if len(t.Phases) > 2 {
 		suffix = ":" + t.Phases[1]
 	}
-	names = []string{crossover.AverageEffect + suffix}
+	names := []string{crossover.AverageEffect + suffix}
 	for _, name := range t.Treatments[1:] {
 		names = append(names, crossover.Interaction+":"+name+suffix)
 	}
-	return names, func(p *TrialPerson) [][]float64 {
-		effect := make([][]float64, len(t.Treatments))
-		for i := range p.Sessions {
-			s := &p.Sessions[i]
-			if s.Missing {
-				continue
-			}
-			e := make([]float64, compartments-1)
-			for c := range e {
-				a, b := &s.Scans[0], &s.Scans[1]
-				e[c] = b.CBF[c+1] + b.noise[c+1] - a.CBF[c+1] - a.noise[c+1]
-			}
-			effect[s.Treatment] = e
-		}
-		out := make([][]float64, len(names))
-		n := 0.0
-		mean := make([]float64, compartments-1)
-		for _, e := range effect {
-			if e == nil {
-				continue
-			}
-			n++
-			for c, v := range e {
-				mean[c] += v
-			}
-		}
-		for c := range mean {
-			mean[c] /= n
-		}
-		out[0] = mean
-		for i := 1; i < len(effect); i++ {
-			if effect[0] == nil || effect[i] == nil {
-				continue
-			}
-			d := make([]float64, compartments-1)
-			for c := range d {
-				d[c] = effect[i][c] - effect[0][c]
-			}
-			out[i] = d
-		}
-		return out
-	}
+	return names
 }
 
 // SimulateReceptorTrials simulates trials at the level of regions, with seeds
@@ -157,7 +116,7 @@ func SimulateReceptorTrials(opt TrialOptions, trials int, o receptor.Options, pr
 	if l.Err() != nil {
 		return nil, l
 	}
-	names, _ := first.receptorContrasts()
+	names := first.receptorContrasts()
 	results, errs := make([][]receptorResult, trials), make([]error, trials)
 	const block = 32
 	for lo := 0; lo < trials; lo += block {
@@ -249,18 +208,27 @@ func tryReceptors(opt TrialOptions, o receptor.Options) ([]receptorResult, error
 	for _, r := range t.ReceptorTruth(nil) {
 		truth[r.Contrast+"\t"+r.Target] = r
 	}
-	names, of := t.receptorContrasts()
-	people := make([][]receptor.Map, len(names))
-	for i := range t.People {
-		for c, v := range of(&t.People[i]) {
-			if v != nil {
-				people[c] = append(people[c], receptor.Map{File: "sub-" + t.People[i].Label, Values: v})
-			}
-		}
+	plan := opt.Plan
+	if plan == nil {
+		plan = crossover.DefaultPlan()
 	}
+	var names []string
+	for _, r := range Regions() {
+		names = append(names, r.Name)
+	}
+	maps, err := crossover.NewEffectMaps(plan, t.Crossover(), t.Values(append(slices.Clone(names), GlobalGrey)...), crossover.Relative, names, 1)
+	if err != nil {
+		return nil, err
+	}
+	o.Covariates = receptor.Compartments(names)
 	var out []receptorResult
-	for c, name := range names {
-		res, l := receptor.PeopleTest(people[c], panel, places, o)
+	for _, name := range t.receptorContrasts() {
+		m := maps.Maps[slices.IndexFunc(maps.Maps, func(m crossover.EffectMap) bool { return m.Name == name })]
+		var people []receptor.Map
+		for _, p := range m.People {
+			people = append(people, receptor.Map{File: "sub-" + p.Subject, Values: p.Values})
+		}
+		res, l := receptor.PeopleTest(people, panel, places, o)
 		if l.Err() != nil {
 			return nil, l
 		}

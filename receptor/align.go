@@ -49,6 +49,7 @@ type Options struct {
 	Workers    int                  // 0: one for each CPU; does not change results
 	Smash      nullmap.SmashOptions // for nullmap.BrainSMASH
 	Families   *Families            // shared between tests on the same places, to save time; nil: none
+	scored     bool                 // maps of people are scores already, and are not ranked
 	brief      bool                 // leaves out what no p needs, for simulations
 }
 

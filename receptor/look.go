@@ -211,20 +211,20 @@ func (p *Parcels) Examine(file string, img *voxel.Image, kind Kind) (*Coverage, 
 		l.Errorf(file, "", "give a map in the atlas's space (MNI), resampled or not", "%.0f %% of the atlas's voxels lie outside its box: it is in another space", 100*share(c.Outside))
 		return nil, l
 	case covered < leastShare:
-		l.Errorf(file, "", "give a map in the atlas's space (MNI), or with --zeros values one whose zeros are values", "only %.0f %% of the atlas's voxels have a value (%.0f %% are zero, %.0f %% missing)", 100*covered, 100*share(c.Zero), 100*share(c.Missing))
+		l.Errorf(file, "", "give a map in the atlas's space (MNI), or, to phasl receptors with --zeros values, one whose zeros are values", "only %.0f %% of the atlas's voxels have a value (%.0f %% are zero, %.0f %% missing)", 100*covered, 100*share(c.Zero), 100*share(c.Missing))
 		return nil, l
 	}
 	if n := c.Outside; share(n) > 0.02 {
 		l.Warnf(file, "", "check that map and atlas are in one space", "%.0f %% of the atlas's voxels lie outside its box", 100*share(n))
 	}
 	if n := c.Zero; share(n) > 0.005 {
-		l.Warnf(file, "", "look at the map; --zeros values counts them as values", "%.1f %% of the atlas's voxels (%d) are exactly zero and taken for missing: holes, or the edge of the map", 100*share(n), n)
+		l.Warnf(file, "", "look at the map; phasl receptors --zeros values counts them as values", "%.1f %% of the atlas's voxels (%d) are exactly zero and taken for missing: holes, or the edge of the map", 100*share(n), n)
 	}
 	if n := c.Missing; share(n) > 0.05 {
 		l.Warnf(file, "", "look at the map", "%.1f %% of the atlas's voxels (%d) have no value", 100*share(n), n)
 	}
 	if n := len(c.Thin); n > 0 {
-		l.Warnf(file, "", "look at their influence; --coverage 0.5 leaves them out", "%d parcels have values in less than half of their voxels: %s", n, p.names(c.Thin))
+		l.Warnf(file, "", "look at their influence; phasl receptors --coverage 0.5 leaves them out", "%d parcels have values in less than half of their voxels: %s", n, p.names(c.Thin))
 	}
 	if n := len(c.Left); n > 0 {
 		l.Warnf(file, "", "none needed: they are left out for this map", "%d parcels have values in less than %.0f %% of their voxels: %s", n, 100*p.Coverage, p.names(c.Left))

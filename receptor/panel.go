@@ -50,6 +50,9 @@ func NewPanel(maps []Column, sources []Source, table string, parcels []string) (
 				d.Excluded = append(d.Excluded, i)
 			}
 		}
+		if missed := d.missed(parcels); len(missed) > 0 {
+			l.Warnf(m.File, colExclude, "write a part of the names of the atlas's regions, or take it out", "no region is called %s, so that nothing is left out for it", strings.Join(missed, ", "))
+		}
 		lo, hi := math.Inf(1), math.Inf(-1)
 		for _, v := range d.Values {
 			if finite(v) {

@@ -25,6 +25,32 @@ func TestSameTarget(t *testing.T) {
 	}
 }
 
+// An entry of exclude that no region is of is named, but for the cerebellum, which
+// an atlas need not have, and "none".
+func TestExcludeOfNothing(t *testing.T) {
+	for _, tt := range []struct {
+		exclude []string
+		left    int // parcels with a value
+		warned  string
+	}{
+		{[]string{"cerebelum"}, 2, ""},
+		{[]string{"vermis", "none"}, 2, ""},
+		{[]string{"fooregion", "putamen"}, 2, "fooregion"},
+		{nil, 3, ""},
+	} {
+		panel, l := receptor.NewPanel([]receptor.Column{{File: "a.nii", Values: []float64{1, 2, 3}}}, []receptor.Source{{File: "a.nii", Target: "A", Exclude: tt.exclude}}, "r.tsv", []string{"Cerebellum_L", "Putamen_L", "Insula_L"})
+		left := 0
+		for _, v := range panel[0].Values {
+			if !math.IsNaN(v) {
+				left++
+			}
+		}
+		if left != tt.left || (tt.warned == "") != (len(l) == 0) || tt.warned != "" && !strings.Contains(l[0].Found, tt.warned) {
+			t.Errorf("%v: %d parcels left, %v", tt.exclude, left, l)
+		}
+	}
+}
+
 func TestReadSources(t *testing.T) {
 	head := []string{"file", "target", "tracer", "n", "paper", "licence", "space", "exclude"}
 	s, l := receptor.ReadSources(atlas.Table{File: "r.tsv", Header: head, Rows: [][]string{

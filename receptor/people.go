@@ -109,7 +109,11 @@ func PeopleTest(people []Map, panel []Density, at Places, o Options) (*People, d
 		return nil, l
 	}
 	samePeople(people, &l)
-	mean := meanMap(people, o.Method)
+	how := o.Method
+	if o.scored {
+		how = Pearson
+	}
+	mean := meanMap(people, how)
 	lostPlaces(people, mean, &l)
 	t := newTrial(Map{"the mean of people's maps", mean}, panel, at, o, &l)
 	if l.Err() != nil {
@@ -119,7 +123,7 @@ func PeopleTest(people []Map, panel []Density, at Places, o Options) (*People, d
 	for _, p := range people {
 		out.Names = append(out.Names, p.File)
 	}
-	c := newCrossed(t, people)
+	c := newCrossed(t, people, how)
 	for j, d := range panel {
 		out.Results = append(out.Results, PeopleAlignment{Target: d.Target, File: d.File, N: t.s.n(j), Reason: t.s.reason[j], Each: c.each[j]})
 	}
@@ -142,6 +146,83 @@ func PeopleTest(people []Map, panel []Density, at Places, o Options) (*People, d
 		out.Cautions = append(out.Cautions, fmt.Sprintf("%d people allow %d patterns of signs: p of the test over people alone cannot fall below %.3g, and little is known of how people differ", len(people), 1<<len(people), math.Pow(2, 1-float64(len(people)))))
 	}
 	return out, l
+}
+
+// PeopleShift asks whether the maps of two conditions align differently with each
+// density in the same people, for new people and other places: [CompareMaps] for
+// each person, tested as [PeopleTest] tests a map. first[i] and second[i] are of
+// one person. With u_i and v_i their scores (ranks for Spearman, covariates taken
+// out), of length 1, over the places that everybody has, the maps tested are
+// u_i − v_i: the correlation of a person's with a density times its length is that
+// person's r₁ − r₂. Swapping the conditions within a person is flipping its sign.
+//
+// Errors: those of [PeopleTest], and lists of different length.
+func PeopleShift(first, second []Map, panel []Density, at Places, o Options) (*People, diag.List) {
+	o = o.withDefaults()
+	var l diag.List
+	if len(first) != len(second) {
+		l.Errorf("people", "", "give two maps of each person", "%d maps of the first condition and %d of the second", len(first), len(second))
+		return nil, l
+	}
+	var used []int
+	n := 0
+	if len(first) > 0 {
+		n = len(first[0].Values)
+	}
+	for _, m := range slices.Concat(first, second, o.Covariates) {
+		if len(m.Values) != n {
+			l.Errorf(m.File, "", "bring all maps into the same parcels", "it has %d values and %s %d", len(m.Values), first[0].File, n)
+			return nil, l
+		}
+	}
+	for i := range n {
+		ok := true
+		for _, m := range slices.Concat(first, second, o.Covariates) {
+			ok = ok && finite(m.Values[i])
+		}
+		if ok {
+			used = append(used, i)
+		}
+	}
+	if len(used) < Fewest {
+		l.Errorf("people", "", "use a finer parcellation, or leave out who has few", "%d of %d parcels have a value in everybody; at least %d are needed", len(used), n, Fewest)
+		return nil, l
+	}
+	var cov [][]float64
+	for _, c := range o.Covariates {
+		cov = append(cov, c.Values)
+	}
+	q, _ := covariateBasis(cov, used, o.Method)
+	score := func(m Map) ([]float64, bool) {
+		v := take(m.Values, used)
+		if o.Method == Spearman {
+			rank(v, make([]int32, len(v)))
+		}
+		return v, unit(v, q)
+	}
+	people := make([]Map, len(first))
+	for i := range first {
+		u, ok := score(first[i])
+		v, ok2 := score(second[i])
+		if !ok || !ok2 {
+			l.Errorf(first[i].File, "", "leave this person out", "one of the two maps is constant, or determined by the covariates")
+			continue
+		}
+		people[i] = Map{first[i].File, make([]float64, n)}
+		for k := range people[i].Values {
+			people[i].Values[k] = math.NaN()
+		}
+		for k, s := range used {
+			people[i].Values[s] = u[k] - v[k]
+		}
+	}
+	if l.Err() != nil {
+		return nil, l
+	}
+	o.scored = true
+	res, pl := PeopleTest(people, panel, at, o)
+	l.Add(pl...)
+	return res, l
 }
 
 // samePeople warns of two people with one map.
@@ -230,7 +311,7 @@ type crossed struct {
 	noise  []float64   // λ
 }
 
-func newCrossed(t *trial, people []Map) *crossed {
+func newCrossed(t *trial, people []Map, how Method) *crossed {
 	k := len(t.s.reason)
 	c := &crossed{people: len(people), each: make([][]float64, k), a: make([][]float64, k), length: make([]float64, k), noise: make([]float64, k)}
 	np := float64(len(people))
@@ -241,7 +322,7 @@ func newCrossed(t *trial, people []Map) *crossed {
 		mean := make([]float64, len(g.at))
 		for i, p := range people {
 			v := take(p.Values, g.at)
-			if t.s.method == Spearman {
+			if how == Spearman {
 				rank(v, order)
 			}
 			whole := slices.Clone(v)

@@ -253,3 +253,47 @@ func TestPeopleBand(t *testing.T) {
 		}
 	}
 }
+
+// Where two conditions share a map made of the receptor there is no difference;
+// where one has it in everybody and the other not there is. Each person's
+// coefficient is that of the difference of standardised maps, by hand.
+func TestPeopleShift(t *testing.T) {
+	const n, people = 80, 10
+	places, draw := brain(n, 81)
+	for _, method := range receptor.Methods() {
+		d := draw()
+		panel := []receptor.Density{density("D", d), density("E", draw())}
+		first, same, without := make([]receptor.Map, people), make([]receptor.Map, people), make([]receptor.Map, people)
+		for i := range first {
+			first[i].Values = combine(n, []float64{1.2, 1}, d, draw())
+			same[i].Values = combine(n, []float64{1.2, 1}, d, draw())
+			without[i].Values = draw()
+		}
+		o := receptor.Options{Method: method, Surrogates: 499, Seed: 2}
+		none, l := receptor.PeopleShift(first, same, panel, places, o)
+		some, l2 := receptor.PeopleShift(first, without, panel, places, o)
+		if l.Err() != nil || l2.Err() != nil {
+			t.Fatal(l, l2)
+		}
+		if p := none.Results[0].PJoint; p < 0.05 {
+			t.Errorf("%s: p %g where both conditions have it", method, p)
+		}
+		if a := some.Results[0]; a.PJoint > 0.05 || a.R < 0.3 {
+			t.Errorf("%s: r %g, p %g where one condition has it", method, a.R, a.PJoint)
+		}
+		u, v, w := first[3].Values, without[3].Values, d
+		if method == receptor.Spearman {
+			u, v, w = midranks(u), midranks(v), midranks(d)
+		}
+		um, uv := moments(u)
+		vm, vv := moments(v)
+		delta := make([]float64, n)
+		for i := range delta {
+			delta[i] = (u[i]-um)/math.Sqrt(uv) - (v[i]-vm)/math.Sqrt(vv)
+		}
+		near(t, "a person's coefficient", some.Results[0].Each[3], pearson(delta, w), 1e-12)
+	}
+	if _, l := receptor.PeopleShift(make([]receptor.Map, 3), make([]receptor.Map, 2), nil, places, receptor.Options{}); l.Err() == nil {
+		t.Error("lists of different length")
+	}
+}

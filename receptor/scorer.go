@@ -73,16 +73,27 @@ func newScorer(used []int, panel []Density, cov [][]float64, m Method, names []M
 	return s
 }
 
-// covariateBasis is basis of the (ranked) covariates at some places.
+// covariateBasis is basis of the (ranked) covariates at some places. One that is
+// constant there takes nothing out, and is passed over: a receptor without values
+// in the cerebellum needs no covariate that tells it.
 func covariateBasis(cov [][]float64, at []int, m Method) ([][]float64, int) {
-	z := make([][]float64, len(cov))
+	var z [][]float64
+	var of []int
 	for j, c := range cov {
-		z[j] = take(c, at)
-		if m == Spearman {
-			rank(z[j], make([]int32, len(at)))
+		v := take(c, at)
+		if slices.Min(v) == slices.Max(v) {
+			continue
 		}
+		if m == Spearman {
+			rank(v, make([]int32, len(at)))
+		}
+		z, of = append(z, v), append(of, j)
 	}
-	return basis(z)
+	q, dependent := basis(z)
+	if dependent >= 0 {
+		dependent = of[dependent]
+	}
+	return q, dependent
 }
 
 func (s *scorer) find(at []int) *group {

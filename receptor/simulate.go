@@ -27,6 +27,7 @@ type Scenario struct {
 	Noise      float64
 	Alpha      float64 // spectral slope of densities and the shared map
 	NoiseAlpha float64 // of the noise
+	Method     Method  // "": that of the options
 	Heavy      bool    // noise of a person times a factor of its own, exp(N(0, 1)): a few people are far noisier
 }
 
@@ -38,6 +39,7 @@ func Scenarios(people int) []Scenario {
 		{Name: "nothing; smooth noise; some people far noisier", Noise: 1, Alpha: 2, NoiseAlpha: 2.5, Heavy: true, People: people},
 		{Name: "people share an unrelated map", Shared: 1, Noise: 1, Alpha: 2, NoiseAlpha: 1, People: people},
 		{Name: "people share an unrelated smooth map", Shared: 1, Noise: 1, Alpha: 3, NoiseAlpha: 2, People: people},
+		{Name: "the same, ranks (Spearman)", Shared: 1, Noise: 1, Alpha: 3, NoiseAlpha: 2, People: people, Method: Spearman},
 		{Name: "people's noise looks like the receptor", Slope: 1, Noise: 1, Alpha: 2, NoiseAlpha: 1, People: people},
 		{Name: "both of the last", Slope: 1, Shared: 0.6, Noise: 0.5, Alpha: 2, NoiseAlpha: 1, People: people},
 		{Name: "both of the last; 12 people", Slope: 1, Shared: 0.6, Noise: 0.5, Alpha: 2, NoiseAlpha: 1, People: 12},
@@ -82,6 +84,9 @@ type Simulated struct {
 // Simulate draws trials of a scenario and tests each by [PeopleTest]. Results
 // depend on the seed, not on the number of workers.
 func (s Scenario) Simulate(o SimulationOptions) (*Simulated, error) {
+	if s.Method != "" {
+		o.Method = s.Method
+	}
 	o = o.filled()
 	if s.People < FewestPeople || o.Places < 2*Fewest || o.Places > 600 {
 		return nil, errors.New("receptor: simulations take 3 people or more and 40 to 600 places")

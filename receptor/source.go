@@ -136,11 +136,27 @@ func (s *Source) excludes(region string) bool {
 	name := strings.ToLower(region)
 	for _, e := range s.Exclude {
 		e = strings.ToLower(e)
-		if strings.Contains(name, e) || e == "cerebellum" && isCerebellum(name) {
+		if strings.Contains(name, e) || isCerebellum(e) && isCerebellum(name) {
 			return true
 		}
 	}
 	return false
+}
+
+// missed are the entries of exclude that no region is of. An atlas need not have
+// a cerebellum; "none" says that there is nothing to leave out.
+func (s *Source) missed(regions []string) []string {
+	var out []string
+	for _, e := range s.Exclude {
+		if isCerebellum(strings.ToLower(e)) || strings.EqualFold(e, "none") {
+			continue
+		}
+		one := Source{Exclude: []string{e}}
+		if !slices.ContainsFunc(regions, one.excludes) {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // isCerebellum knows the spellings of atlases: AAL has Cerebelum and Vermis,

@@ -15,7 +15,8 @@ import (
 // A trial is one effect map against a panel: what is correlated and where.
 type trial struct {
 	file   string
-	x      []float64 // the effect, at every place; NaN outside used
+	x      []float64 // the effect, at every place; NaN outside used. Its ranks, if ranked
+	ranked bool
 	cov    [][]float64
 	used   []int
 	places Places
@@ -73,10 +74,15 @@ func newTrial(effect Map, panel []Density, at Places, o Options, l *diag.List) *
 		l.Errorf(effect.File, "", "use a finer parcellation, or a map that covers more of it", "%d of %d parcels have a value; at least %d are needed", len(t.used), n, Fewest)
 		return nil
 	}
+	switch v := take(t.x, t.used); {
+	case len(t.cov) == 0 && !unit(v, nil):
+		l.Errorf(effect.File, "", "look at the map", "all values are %g", t.x[t.used[0]])
+	case o.Method == Spearman && o.Null != nullmap.BrainSMASH && !o.scored:
+		t.ranked = true
+		t.rank()
+	}
 	if len(t.cov) > 0 {
 		t.regress(o, l)
-	} else if v := take(t.x, t.used); !unit(v, nil) {
-		l.Errorf(effect.File, "", "look at the map", "all values are %g", t.x[t.used[0]])
 	}
 	if l.Err() != nil {
 		return nil
@@ -98,11 +104,27 @@ func checkPlaces(n int, file string, at Places, o Options, l *diag.List) {
 	}
 }
 
+// rank puts ranks in the place of the effect, before surrogates are made of it:
+// what is correlated are ranks, and their covariance is not that of the values. A
+// few extreme parcels look like noise without structure to a model of the values,
+// while the ranks are as smooth as ever, and a null of the one is too narrow for
+// the other. BrainSMASH's null is left as published work uses it.
+func (t *trial) rank() {
+	v := take(t.x, t.used)
+	rank(v, make([]int32, len(v)))
+	for k, i := range t.used {
+		t.x[i] = v[k]
+	}
+}
+
 // regress finds what covariates explain of the effect.
 func (t *trial) regress(o Options, l *diag.List) {
 	z := make([][]float64, len(t.cov))
 	for j, c := range t.cov {
 		z[j] = take(c, t.used)
+		if t.ranked {
+			rank(z[j], make([]int32, len(z[j])))
+		}
 	}
 	q, dependent := basis(z)
 	if dependent >= 0 {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"phasl/nullmap"
 	"phasl/receptor"
 )
 
@@ -279,7 +280,11 @@ func (q *Receptors) drawVariogram(id string, e *ReceptorEffect) string {
 	if u := q.unit(e); u != "" && !q.adjusted() {
 		unit = "(" + u + ")²"
 	}
-	s.text(0, 15, `class="t strong"`, clip(axisName("Half the mean square difference", unit), 60))
+	heading := "Half the mean square difference"
+	if q.Method == receptor.Spearman && e.Alignments.Null != nullmap.BrainSMASH { // surrogates are of ranks
+		heading, unit = heading+" of ranks", ""
+	}
+	s.text(0, 15, `class="t strong"`, clip(axisName(heading, unit), 60))
 	c.text(c.x.to, bottom+36, `class="t" text-anchor="end"`, "distance between regions, mm")
 	s.mark(0, left+5, 31.5, 4, `class="f1"`, "")
 	s.text(left+15, 36, `class="t"`, "the map")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"phasl/crossover"
 	"phasl/nullmap"
 	"phasl/receptor"
 )
@@ -231,10 +232,14 @@ func (w *writer) alignments(q *Receptors) {
 	if len(a.Covariates) > 0 {
 		cov = "Surrogates were of the residuals on the covariates, added to what these fit" + w.cite("freedman1983") + "."
 	}
+	ranked := ""
+	if a.Method == receptor.Spearman && a.Null != nullmap.BrainSMASH {
+		ranked = "Maps were ranked first, and surrogates are of the ranks."
+	}
 	p := "p is (1 + the number of surrogates with a coefficient as large in size)/(1 + the number of surrogates)" + w.cite("phipson2010") + "; the family-wise p takes the largest over the receptors of each surrogate, which meets all of them."
 	fit := fmt.Sprintf("Surrogates were said to fit poorly if their variogram was off by more than %s of the map’s mean (root mean square) and the map unlike them (p < 0.05), or if they were more than %s times as rough between neighbours, fewer than 5 %% of them as smooth there as the map, and the difference more than a tenth of the mean variogram.", short(nullmap.PoorFit), short(poorRoughness))
 	more := "Beside it stands the modified t test" + w.cite("clifford1989", "dutilleul1993") + ", and each region was left out in turn."
-	w.paragraph(inDetail+"surrogates and the group’s map", first, cov, p, "These p speak for other places, not for other people.", fit, more)
+	w.paragraph(inDetail+"surrogates and the group’s map", first, ranked, cov, p, "These p speak for other places, not for other people.", fit, more)
 }
 
 // newPeople says how people's maps were tested.
@@ -252,7 +257,14 @@ func (w *writer) newPeople(q *Receptors) {
 		plural(len(p.Names), "person", "people"), ranked, plural(len(p.Used), "region", "regions"), w.cite("cameron2011"))
 	second := fmt.Sprintf("Each of %d draws (seed %d) flipped the signs s of people and took a surrogate of ē, made as those of the group’s map: r** = √V·(Σ s_i·a_i/(n·|ē|) + r*)/√(V1* + V2), V1* being that of the flipped values. The family-wise p, on which claims rest, is that of the largest size of r** over the receptors; the band drawn is the middle 95 %% of r**.", p.Surrogates, p.Seed)
 	alone := "Sign flips of people alone (p, people) and surrogates alone (p, places) are given beside it and are no claims: the one is small for any map that people share, the other where the noise of people looks like a receptor. Means over people are of Fisher’s z, with Student’s interval."
-	w.paragraph(inDetail+"new people and other places", first, second, alone)
+	orders := ""
+	if slices.ContainsFunc(q.Effects, func(e ReceptorEffect) bool {
+		kind, _ := effectKind(e.Name)
+		return kind == crossover.Interaction && e.People != nil
+	}) {
+		orders = "People’s differences between treatments had the mean of their order of treatment made that of all orders, so that a difference between visits cancels."
+	}
+	w.paragraph(inDetail+"new people and other places", orders, first, second, alone)
 }
 
 // regressions says how receptors were taken together.
@@ -287,5 +299,9 @@ func (w *writer) comparisons(q *Receptors) {
 	if pairs == "" && shifts == "" {
 		return
 	}
-	w.paragraph(inDetail+"differences of alignments", pairs, shifts, "Family-wise p are of the largest difference over the comparisons of a kind. They speak for other places only.")
+	speak := "Family-wise p are of the largest difference over the comparisons of a kind. They speak for other places only."
+	if slices.ContainsFunc(q.Shifts, func(s ReceptorShift) bool { return s.People != nil }) {
+		speak += " A difference between treatments is claimed by the test for new people and other places of each person’s difference of standardised maps; comparisons of receptors are exploratory."
+	}
+	w.paragraph(inDetail+"differences of alignments", pairs, shifts, speak)
 }

@@ -44,5 +44,9 @@ type ReceptorEffect struct {
 type ReceptorShift struct {
 	Treatment, Reference string
 	Label                string                // in words
-	Receptors            []receptor.Comparison // the first map is that of the treatment
+	Receptors            []receptor.Comparison // of the group's maps: for other places
+
+	// People are the tests of each person's difference of standardised maps, in the
+	// order of Receptors: for new people and other places; nil: not tested.
+	People *receptor.People
 }

@@ -184,7 +184,11 @@ func (q *Receptors) pairTable(e *ReceptorEffect) *plainTable {
 		return nil
 	}
 	sym := q.symbol()
-	return q.comparisonTable("Receptors", [2]string{sym + ", first", sym + ", second"}, e.Pairs, func(c *receptor.Comparison) string { return c.First + " − " + c.Second })
+	t := q.comparisonTable("Receptors", [2]string{sym + ", first", sym + ", second"}, e.Pairs, func(c *receptor.Comparison) string { return c.First + " − " + c.Second })
+	for i := range t.Rows {
+		t.Rows[i].Claim = false // the people are taken as given
+	}
+	return t
 }
 
 func (q *Receptors) pairWords(e *ReceptorEffect) string {
@@ -202,9 +206,9 @@ func (q *Receptors) pairWords(e *ReceptorEffect) string {
 		shown = append(shown[:mostNamed:mostNamed], fmt.Sprintf("%d more", n-mostNamed))
 	}
 	if len(shown) > 0 {
-		t = "The map is shown to align differently with " + joinAnd(shown)
+		t = "In the group's map, alignment differs for " + joinAnd(shown)
 	}
-	return t + ": family-wise p, over the comparisons, for other places only. That one receptor is shown and another is not is no difference between them."
+	return t + ": family-wise p, over the comparisons, for other places only, the people taken as given; exploratory. That one receptor is shown and another is not is no difference between them."
 }
 
 // shiftView compares the alignments under two treatments.
@@ -218,11 +222,12 @@ func (q *Receptors) shiftView(s *ReceptorShift) receptorShiftView {
 	}
 	for i := range s.Receptors {
 		c := &s.Receptors[i]
-		if isNumber(c.PFWE) {
+		p := s.claim(i)
+		if isNumber(p) {
 			known++
 		}
-		if c.PFWE < receptorAlpha {
-			shown = append(shown, fmt.Sprintf("%s (difference %s, %s)", c.Target, signedTwo(c.Difference), pIs(c.PFWE)))
+		if p < receptorAlpha {
+			shown = append(shown, fmt.Sprintf("%s (difference %s, %s)", c.Target, signedTwo(c.Difference), pIs(p)))
 		}
 	}
 	switch {
@@ -236,16 +241,50 @@ func (q *Receptors) shiftView(s *ReceptorShift) receptorShiftView {
 	default:
 		v.Sentence = fmt.Sprintf("That alignment differs between %s and %s is not shown for any of %s.", first, second, plural(known, "receptor", "receptors"))
 	}
-	v.Sentence += " Here the people are taken as given: p speaks for other places only."
+	if s.People == nil {
+		v.Sentence += " Here the people are taken as given: p speaks for other places only."
+	} else {
+		v.Sentence += fmt.Sprintf(" p speaks for new people and other places: the test is of the differences of the standardised maps of %d people with both treatments, whose signs are flipped.", len(s.People.Names))
+	}
 	if slices.ContainsFunc(q.Effects, func(e ReceptorEffect) bool {
 		kind, _ := effectKind(e.Name)
 		return kind == crossover.Interaction && e.People != nil
 	}) {
-		v.Sentence += " What new people would show is asked of the map of the difference between treatments. That map compares amounts, this the shapes of two maps, each in standard deviations of its own: one may show a receptor that the other does not."
+		v.Sentence += " The map of the difference between treatments compares amounts, this the shapes of two maps, each in standard deviations of its own: one may show a receptor that the other does not."
 	}
 	sym := q.symbol()
 	v.Table = q.comparisonTable("Receptor", [2]string{sym + ", " + heads[0], sym + ", " + heads[1]}, s.Receptors, func(c *receptor.Comparison) string { return orText(c.Target, c.First) })
+	if s.People != nil {
+		s.addPeople(v.Table)
+	}
 	return v
+}
+
+// claim is the p that a difference is claimed by: of the people's test, where there
+// is one.
+func (s *ReceptorShift) claim(i int) float64 {
+	if s.People == nil {
+		return s.Receptors[i].PFWE
+	}
+	if i >= len(s.People.Results) {
+		return math.NaN()
+	}
+	return s.People.Results[i].PJointFWE
+}
+
+// addPeople puts the people's tests before the last two columns' p of places.
+func (s *ReceptorShift) addPeople(t *plainTable) {
+	const at = 8 // after the p of places
+	t.Heads[at-2], t.Heads[at-1] = "p (places)", "p (places), family-wise"
+	t.Heads = slices.Insert(t.Heads, at, "p (both)", "p (both), family-wise")
+	for i := range t.Rows {
+		p, fwe := math.NaN(), s.claim(i)
+		if i < len(s.People.Results) {
+			p = s.People.Results[i].PJoint
+		}
+		t.Rows[i].Cells = slices.Insert(t.Rows[i].Cells, at, pText(p), pText(fwe))
+		t.Rows[i].Claim = fwe < receptorAlpha
+	}
 }
 
 // sourceTable says where each density is from and how much of the atlas it

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -103,7 +105,70 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		fmt.Fprintf(stderr, "  fix: see 'phasl%s --help'\n", verb)
 		return ExitUsage
 	}
+	if err := sparesInputs(kctx); err != nil {
+		return exitCode(ctx, err, stderr)
+	}
 	return exitCode(ctx, kctx.Run(), stderr)
+}
+
+// sparesInputs refuses a --json FILE that would take the place of a file that is
+// no JSON, or that another flag or argument names: a plan or a table of answers
+// must not be lost to a slip.
+func sparesInputs(kctx *kong.Context) error {
+	path := ""
+	var named []place
+	for _, p := range kctx.Path {
+		if p.Flag != nil {
+			continue
+		}
+		if p.Positional != nil {
+			named = append(named, places(p.Positional)...)
+		}
+	}
+	for _, f := range kctx.Flags() {
+		if f.Name == "json" {
+			path, _ = f.Target.Interface().(string)
+			continue
+		}
+		named = append(named, places(f.Value)...)
+	}
+	if path == "" || path == "-" {
+		return nil
+	}
+	if err := apart(named, place{"--json", path}); err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil // it is not there, or writing it will say what is wrong
+	}
+	defer f.Close()
+	head, _ := io.ReadAll(io.LimitReader(f, 512))
+	if text := strings.TrimLeft(string(head), " \t\r\n\ufeff"); text != "" && text[0] != '{' && text[0] != '[' {
+		return usageError{"--json " + path + ": there is such a file, and it is not JSON; it would be lost. Give another name, or remove it"}
+	}
+	return nil
+}
+
+// places are the paths that a flag or argument holds, if it holds text.
+func places(v *kong.Value) []place {
+	name := "--" + v.Name
+	if v.Flag == nil {
+		name = v.Name
+	}
+	switch x := v.Target.Interface().(type) {
+	case string:
+		if x != "" {
+			return []place{{name, x}}
+		}
+	case []string:
+		var out []place
+		for _, s := range x {
+			out = append(out, place{name, s})
+		}
+		return out
+	}
+	return nil
 }
 
 // exitCode prints err for a person and returns the code for it.

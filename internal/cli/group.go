@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,36 +60,82 @@ func summariseReceptors(w io.Writer, r *pipeline.ReceptorsRecord) {
 	if r == nil {
 		return
 	}
-	fmt.Fprintf(w, "\nEffect maps and receptors: %s correlation over %d regions of %s CBF, %d %s\n", r.Method, r.NParcels, r.Measure, r.Surrogates, nullWords[r.Null])
+	fmt.Fprintf(w, "\nEffect maps and receptors: %s correlation over regions of %s CBF, %d %s\n", r.Method, r.Measure, r.Surrogates, nullWords[r.Null])
+	if len(r.Adjust) > 0 {
+		fmt.Fprintf(w, "given %s\n", strings.Join(r.Adjust, ", "))
+	}
 	for _, e := range r.Effects {
 		fmt.Fprintf(w, "\n%s\n", e.Label)
 		if len(e.Results) == 0 {
 			fmt.Fprintf(w, "  %s\n", e.Note)
 			continue
 		}
-		rows := [][]string{{"  receptor", "r", "95 % of chance", "p (places)", "FWE", "mean r of people", "p (people)", "p (both)", "FWE"}}
+		fmt.Fprintf(w, "  %s\n", shownReceptors(&e))
+		rows := [][]string{{"  receptor", "n", "r, group", "p (places)", "FWE", "r, people", "95 % of chance", "p (people)", "p (both)", "FWE"}}
 		name := mapNames(e.Results)
 		for j, a := range e.Results {
-			row := []string{"  " + name(a.Target, a.File), coefficient(a.R), band(a), pValue(a.P), pValue(a.PFWE), "", "", "", ""}
+			row := []string{"  " + name(a.Target, a.File), strconv.Itoa(a.N), coefficient(a.R), pValue(a.P), pValue(a.PFWE), "", "", "", "", ""}
 			if a.Reason != "" {
 				row = []string{"  " + name(a.Target, a.File), a.Reason}
 			} else if e.People != nil {
 				p := e.People.Results[j]
-				copy(row[5:], []string{coefficient(p.Mean) + " (" + coefficient(p.Low) + " to " + coefficient(p.High) + ")", pValue(p.PFlip), pValue(p.PJoint), pValue(p.PJointFWE)})
+				copy(row[5:], []string{coefficient(p.R), coefficient(p.NullLow) + " to " + coefficient(p.NullHigh), pValue(p.PFlip), pValue(p.PJoint), pValue(p.PJointFWE)})
 			}
 			rows = append(rows, row)
 		}
 		table(w, rows)
 		if e.People != nil {
-			fmt.Fprintf(w, "  %d people; p (both) speaks for new people and other places, FWE corrects for the panel\n", e.People.N)
+			fmt.Fprintf(w, "  r, people: of the mean of %d people's maps, over %d regions that all have; p (both) is of it, and speaks for new people and other places\n", e.People.N, e.People.NUsed)
+		}
+		if b := e.Baseline; b-b == 0 {
+			fmt.Fprintf(w, "  the map's correlation with CBF at baseline, before anything is taken out: %s\n", coefficient(b))
 		}
 		if e.PeopleNote != "" {
 			fmt.Fprintf(w, "  %s\n", e.PeopleNote)
 		}
-		for _, t := range e.Cautions {
+		cautions := slices.Clone(e.Cautions)
+		if e.People != nil {
+			cautions = append(cautions, e.People.Cautions...)
+		}
+		for _, t := range cautions {
 			fmt.Fprintf(w, "  caution: %s\n", t)
 		}
 	}
+}
+
+// shownReceptors says in a sentence which receptors an effect map is shown to be
+// like.
+func shownReceptors(e *pipeline.ReceptorEffectRecord) string {
+	name := mapNames(e.Results)
+	var up, down []string
+	for j, a := range e.Results {
+		p, r := a.PFWE, a.R
+		if e.People != nil {
+			p, r = e.People.Results[j].PJointFWE, e.People.Results[j].R
+		}
+		switch {
+		case !(p < 0.05):
+		case r > 0:
+			up = append(up, name(a.Target, a.File))
+		default:
+			down = append(down, name(a.Target, a.File))
+		}
+	}
+	speaks := "for new people and other places"
+	if e.People == nil {
+		speaks = "for other places only"
+	}
+	if up == nil && down == nil {
+		return "No likeness to any receptor is shown (family-wise p, " + speaks + ")."
+	}
+	var parts []string
+	if up != nil {
+		parts = append(parts, "higher where there is more "+strings.Join(up, ", "))
+	}
+	if down != nil {
+		parts = append(parts, "lower where there is more "+strings.Join(down, ", "))
+	}
+	return "Shown: " + strings.Join(parts, "; ") + " (family-wise p, " + speaks + ")."
 }
 
 // summariseGroup prints the primary regions' effects and evidence.

@@ -99,6 +99,9 @@ func (c *planInitCmd) Run(s streams) error {
 		fmt.Fprintf(s.out, "%s: plan for %s\n", c.Out, c.BIDSDir)
 		printList(s.out, "treatments", tr.Treatments)
 		printList(s.out, "phases", tr.Phases)
+		if len(draft.Targets) > 0 {
+			printList(s.out, "receptors", draft.Targets)
+		}
 		for _, line := range tr.Inferred {
 			fmt.Fprintf(s.out, "Worked out: %s\n", line)
 		}

@@ -73,10 +73,18 @@ func (c *receptorsCmd) further(out *receptorsJSON, in *receptorInput, o receptor
 // every hyphen is tried.
 func (c *receptorsCmd) pairs(panel []receptor.Density) ([][2]int, error) {
 	var out [][2]int
+	ambiguous := ""
 	find := func(name string) int {
-		return slices.IndexFunc(panel, func(d receptor.Density) bool {
-			return strings.EqualFold(d.Target, strings.TrimSpace(name)) || strings.EqualFold(d.File, strings.TrimSpace(name))
-		})
+		name = strings.TrimSpace(name)
+		if i := slices.IndexFunc(panel, func(d receptor.Density) bool { return strings.EqualFold(d.File, name) }); i >= 0 {
+			return i
+		}
+		is := func(d receptor.Density) bool { return receptor.SameTarget(d.Target, name) }
+		i := slices.IndexFunc(panel, is)
+		if i >= 0 && slices.ContainsFunc(panel[i+1:], is) {
+			ambiguous = name
+		}
+		return i
 	}
 	var names []string
 	for _, d := range panel {
@@ -98,6 +106,9 @@ func (c *receptorsCmd) pairs(panel []receptor.Density) ([][2]int, error) {
 			}
 			a, b := find(text[:i]), find(text[i+1:])
 			if a >= 0 && b >= 0 && a != b {
+				if ambiguous != "" {
+					return nil, usageError{"--compare " + text + ": the panel has several maps of " + ambiguous + "; name its file, or choose one with --panel"}
+				}
 				out, found = append(out, [2]int{a, b}), true
 				break
 			}

@@ -146,6 +146,15 @@ func (c *receptorsCmd) Run(s streams) error {
 	if faults.Err() != nil {
 		return faults
 	}
+	if c.Values == "" {
+		var maps []place
+		for _, f := range in.files {
+			maps = append(maps, place{"--panel", f})
+		}
+		if err := apart(maps, place{"--json", c.JSON}); err != nil {
+			return err
+		}
+	}
 	out := c.result(res, in)
 	if err := c.further(&out, in, o, &faults); err != nil {
 		return err
@@ -185,6 +194,7 @@ type receptorInput struct {
 	people     []receptor.Map
 	against    *receptor.Map
 	coverage   map[string]*receptor.Coverage // by file
+	files      []string                      // of the panel, its table too
 }
 
 // read reads all input and finds all its faults.
@@ -230,10 +240,10 @@ func (c *receptorsCmd) read() (*receptorInput, diag.List) {
 		m := read(c.Against, receptor.EffectMap)
 		in.against = &m
 	}
-	if fl.Err() == nil {
+	if l.Err() == nil { // what else is wrong with the maps would hide it
 		panel, nl := pipeline.ReadPanel(files, p)
 		l.Add(nl...)
-		in.panel = panel
+		in.panel, in.files = panel, append(files.Maps, files.Table)
 	}
 	in.places = p.Places(nullmap.Method(c.Null) == nullmap.BrainSMASH)
 	return in, l

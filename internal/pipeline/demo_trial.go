@@ -58,7 +58,7 @@ type DemoTrialReceptor struct {
 	Target string `json:"target"`
 	Weight Number `json:"weight"`  // effect planted for each standard deviation of density [% of CBF]; 0: it has nothing to do with it
 	True   Number `json:"rho"`     // with the true effect, as the scanner resolves it
-	Found  Number `json:"found"`   // with the group's map
+	Found  Number `json:"found"`   // with the mean of people's maps
 	P      Number `json:"p_joint"` // for new people and other places
 	PFWE   Number `json:"p_joint_fwe"`
 	Shown  bool   `json:"shown"` // PFWE is below 0.05
@@ -273,7 +273,7 @@ func (r *DemoTrialResult) align(t *SimulateResult, group *GroupResult) {
 			d := DemoTrialReceptor{Effect: e.Name, Label: e.Label, Target: a.Target, Weight: t.Receptors[i].Weight, True: t.Receptors[i].ResolvedRho, Found: a.R, P: Number(math.NaN()), PFWE: Number(math.NaN())}
 			if e.People != nil {
 				p := &e.People.Results[j]
-				d.P, d.PFWE = p.PJoint, p.PJointFWE
+				d.Found, d.P, d.PFWE = p.R, p.PJoint, p.PJointFWE
 			}
 			d.Shown = d.PFWE < 0.05
 			r.Receptors = append(r.Receptors, d)

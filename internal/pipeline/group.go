@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"phasl/atlas"
 	"phasl/bids"
 	"phasl/crossover"
 	"phasl/diag"
@@ -426,38 +425,31 @@ func (g *group) inputs() ([]GroupInput, error) {
 			return nil, err
 		}
 	}
-	var beside [][2]string
-	if g.receptors != nil {
-		for _, f := range g.receptors.files {
-			beside = append(beside, [2]string{"panel", f})
-		}
-	}
-	if !g.src.phasl || g.receptors != nil {
-		beside = append(beside, [2]string{"atlas", g.c.Atlas}, [2]string{"atlas", g.c.Labels})
-	}
-	beside = append(beside, [2]string{"template", g.c.Template})
-	for _, f := range g.c.Instruments {
-		beside = append(beside, [2]string{"instrument", f})
-	}
-	for _, f := range beside {
-		if f[1] != "" {
-			if err := add(f[0], f[1], filepath.Base(f[1])); err != nil {
-				return nil, err
-			}
+	for _, f := range g.beside() {
+		if err := add(f[0], f[1], filepath.Base(f[1])); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// atlasRegions is the atlas of the group level, if one was given.
-func (g *group) atlasRegions() (*atlas.Atlas, []atlas.Region, error) {
-	if g.c.Atlas == "" {
-		return nil, nil, nil
+// beside are the files that flags name, with what they are of.
+func (g *group) beside() [][2]string {
+	var out [][2]string
+	add := func(of string, files ...string) {
+		for _, f := range files {
+			if f != "" {
+				out = append(out, [2]string{of, f})
+			}
+		}
 	}
-	var l diag.List
-	a, r, err := g.c.loadAtlas(&l)
-	if err == nil {
-		err = l.Err()
+	if g.receptors != nil {
+		add("panel", g.receptors.files...)
 	}
-	return a, r, err
+	if !g.src.phasl || g.receptors != nil {
+		add("atlas", g.c.Atlas, g.c.Labels)
+	}
+	add("template", g.c.Template)
+	add("instrument", g.c.Instruments...)
+	return out
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"phasl/bids"
+	"phasl/corr"
 	"phasl/crossover"
 	"phasl/diag"
 	"phasl/nullmap"
@@ -47,6 +48,7 @@ type ReceptorEffectRecord struct {
 	Regression *RegressionRecord    `json:"regression"`
 	Pairs      []ComparisonRecord   `json:"receptor_comparison"`
 	Note       string               `json:"note,omitempty"`
+	Baseline   Number               `json:"r_baseline"`     // correlation of the group's map with the measure in the first phase, nothing taken out
 	Without    []crossover.FlowItem `json:"people_without"` // people analysed who have no such map
 }
 
@@ -56,7 +58,8 @@ type ReceptorShiftRecord struct {
 	Treatment string             `json:"treatment"`
 	Reference string             `json:"reference"`
 	Label     string             `json:"label"`
-	Results   []ComparisonRecord `json:"results"`
+	Results   []ComparisonRecord `json:"results"` // of the group's maps
+	People    *PeopleRecord      `json:"people"`  // of the differences of each person's standardised maps: the claim
 	Note      string             `json:"note,omitempty"`
 }
 
@@ -83,9 +86,17 @@ func (g *group) readPanel() error {
 	}
 	g.step(stepTables, "read the density maps", 0.5)
 	files, l := FindPanel(g.c.Panel)
-	l.Add(files.forPlan(plan, g.plan.File)...)
 	if l.Err() == nil && len(files.Maps) == 0 {
 		l.Errorf(strings.Join(g.c.Panel, ", "), "--panel", "give a folder of density maps", "there is no density map")
+	}
+	if l.Err() == nil { // what rests on missing files would only repeat it
+		l.Add(files.forPlan(plan, g.plan.File)...)
+	}
+	for _, f := range append(slices.Clone(files.Maps), files.Table) {
+		if f != "" && sameFile(filepath.Dir(f), g.c.OutDir) {
+			l.Errorf(g.c.OutDir, "OUT_DIR", "write to a folder of its own", "the density maps lie in the output folder, where their table %s would be replaced by the results of that name", panelTable)
+			break
+		}
 	}
 	if g.c.Atlas == "" {
 		l.Errorf("--panel", "--atlas", "give the label image that the participant level measured regions in, with --atlas FILE", "densities have to be measured in the regions of the effects, and no atlas is given")
@@ -122,8 +133,18 @@ func (g *group) align() error {
 	if g.c.Plan != "" && !plan.Asked {
 		g.res.Deviations = append(g.res.Deviations, "The plan has no [receptors]: what is said of receptors is exploratory.")
 	}
-	if l := r.checkRegions(g.values, g.c.Atlas); l.Err() != nil {
-		g.fault(l...)
+	regions, recorded := map[string]bool{}, ""
+	for _, v := range g.values {
+		regions[v.Region] = true
+	}
+	for i := range g.src.scans {
+		if m := g.src.scans[i].methods; m != nil && m.Atlas != "" {
+			recorded = m.Atlas
+		}
+	}
+	g.fault(checkAtlas(r.places.Names, regions, g.c.Atlas, recorded)...)
+	g.fault(checkSpace(g.src.space, g.c.Atlas, r.panel)...)
+	if g.l.Err() != nil {
 		return g.l.Err()
 	}
 	maps, err := crossover.NewEffectMaps(g.plan, g.trial, g.values, plan.Measure, r.places.Names, g.c.Workers)
@@ -135,10 +156,16 @@ func (g *group) align() error {
 	o := receptor.Options{Method: receptor.Method(plan.Method), Null: nullmap.Method(plan.Null), Surrogates: int(plan.Surrogates),
 		Seed: g.plan.Seed, Workers: g.c.Workers, Families: &receptor.Families{}}
 	adjust := []string{}
-	for range plan.Adjust { // there is one: see the plan's check
-		words := fmt.Sprintf("CBF at %s", g.trial.Phases[0])
-		adjust = append(adjust, words)
-		o.Covariates = append(o.Covariates, receptor.Map{File: words, Values: maps.Baseline})
+	for _, a := range plan.Adjust {
+		switch a {
+		case crossover.AdjustCompartment:
+			o.Covariates = append(o.Covariates, receptor.Compartments(r.places.Names)...)
+		case crossover.AdjustBaseline:
+			o.Covariates = append(o.Covariates, receptor.Map{File: fmt.Sprintf("%s CBF at %s", plan.Measure, g.trial.Phases[0]), Values: maps.Baseline})
+		}
+	}
+	for _, c := range o.Covariates {
+		adjust = append(adjust, c.File)
 	}
 	r.view = &report.Receptors{Panel: r.panel, Parcels: r.places.Names, Labels: labelImage(r.parcels), Atlas: filepath.Base(g.c.Atlas),
 		Measure: string(plan.Measure), Adjust: adjust, Method: o.Method}
@@ -173,28 +200,49 @@ func labelImage(p *receptor.Parcels) *voxel.Image {
 	return out
 }
 
-// checkRegions tells whether the regions of the results are those of the atlas.
-func (r *groupReceptors) checkRegions(values []crossover.Value, atlas string) diag.List {
+// checkAtlas tells whether the labels of an atlas are the regions of the results.
+// recorded is the name of the atlas that the participant level used, "" if it is
+// not known. Regions that have rows but no value are no fault of the atlas.
+func checkAtlas(labels []string, regions map[string]bool, file, recorded string) diag.List {
 	var l diag.List
-	known := map[string]bool{}
-	for _, v := range values {
-		if v.CBF-v.CBF == 0 {
-			known[v.Region] = true
-		}
-	}
 	var without []string
-	for _, n := range r.places.Names {
-		if !known[n] {
+	for _, n := range labels {
+		if !regions[n] {
 			without = append(without, n)
 		}
 	}
-	n := len(r.places.Names) - len(without)
-	const fix = "give the atlas that regions were measured in"
-	switch {
-	case n < receptor.Fewest:
-		l.Errorf(atlas, "--atlas", fix, "of its %d labels %d have a CBF value by the same name in the results, and %d are needed; without: %s", len(r.places.Names), n, receptor.Fewest, few(without))
-	case len(without) > 0:
-		l.Warnf(atlas, "--atlas", fix+", if that is another", "%d of its %d labels have no CBF value in the results and are left out of the comparison with receptors: %s", len(without), len(r.places.Names), few(without))
+	if len(without) == 0 {
+		return l
+	}
+	fix := "give the atlas that the participant level measured regions in"
+	other := ""
+	if name := atlasName(file); recorded != "" && name != recorded {
+		other = fmt.Sprintf(" The participant level used the atlas %s, and this is %s.", recorded, name)
+	}
+	if n := len(labels) - len(without); other != "" || n < receptor.Fewest || 10*len(without) > len(labels) {
+		l.Errorf(file, "--atlas", fix, "%d of its %d labels are no regions of the results: %s.%s", len(without), len(labels), few(without), other)
+		return l
+	}
+	l.Warnf(file, "--atlas", fix+", if that is another", "%d of its %d labels are no regions of the results and are left out of the comparison with receptors: %s", len(without), len(labels), few(without))
+	return l
+}
+
+// checkSpace warns of an atlas or density maps that say they are in another
+// space than the CBF maps.
+func checkSpace(space, atlas string, panel []receptor.Density) diag.List {
+	var l diag.List
+	if space == "" || space == "template" {
+		return l
+	}
+	if m := tplEntity.FindStringSubmatch(filepath.Base(atlas)); m != nil && m[1] != space {
+		l.Warnf(atlas, "--atlas", "give an atlas in the space of the CBF maps", "its file name says it is in %s, and the CBF maps are in %s", m[1], space)
+	}
+	isMNI := func(s string) bool { return strings.Contains(strings.ToLower(s), "mni") }
+	for _, d := range panel {
+		if d.Space != "" && isMNI(d.Space) != isMNI(space) {
+			l.Warnf(d.File, "space", "give density maps in the space of the CBF maps", "the panel's table says it is in %s, and the CBF maps are in %s", d.Space, space)
+			break
+		}
 	}
 	return l
 }
@@ -213,6 +261,11 @@ func (g *group) alignEffect(m *crossover.EffectMap, o receptor.Options) {
 	r := g.receptors
 	v := report.ReceptorEffect{Name: m.Name, Label: m.Label, Unit: r.maps.Units, Values: m.Group}
 	rec := ReceptorEffectRecord{Name: m.Name, Label: m.Label, Results: []AlignmentRecord{}, Parameters: []ParameterRecord{}, Cautions: []string{}, Without: m.Without}
+	method := corr.Pearson
+	if o.Method == receptor.Spearman {
+		method = corr.Spearman
+	}
+	rec.Baseline = Number(corr.Correlate(corr.Data{X: m.Group, Y: r.maps.Baseline}, corr.Options{Method: method}).R)
 	if rec.Without == nil {
 		rec.Without = []crossover.FlowItem{}
 	}
@@ -257,10 +310,9 @@ func (g *group) alignEffect(m *crossover.EffectMap, o receptor.Options) {
 // short slab would otherwise take them from all.
 const mostMissing = 0.2
 
-// alignPeople tests the people's maps and says whom that leaves out, or why
-// there is no test.
-func (g *group) alignPeople(m *crossover.EffectMap, o receptor.Options, v *report.ReceptorEffect) string {
-	r := g.receptors
+// selectPeople are the people whose map has nearly all regions that most people
+// have, and in words who has not, or has no map at all.
+func (r *groupReceptors) selectPeople(m *crossover.EffectMap) (people []receptor.Map, left []string) {
 	usual := make([]bool, len(r.places.Names))
 	n := 0
 	for i := range usual {
@@ -274,8 +326,6 @@ func (g *group) alignPeople(m *crossover.EffectMap, o receptor.Options, v *repor
 			n++
 		}
 	}
-	var people []receptor.Map
-	var left []string
 	for _, w := range m.Without {
 		left = append(left, fmt.Sprintf("%s (%s)", w.Unit, w.Reason))
 	}
@@ -292,9 +342,20 @@ func (g *group) alignPeople(m *crossover.EffectMap, o receptor.Options, v *repor
 		}
 		people = append(people, receptor.Map{File: "sub-" + p.Subject, Values: p.Values})
 	}
+	return people, left
+}
+
+// alignPeople tests the people's maps and says whom that leaves out, or why
+// there is no test.
+func (g *group) alignPeople(m *crossover.EffectMap, o receptor.Options, v *report.ReceptorEffect) string {
+	r := g.receptors
+	people, left := r.selectPeople(m)
 	note := ""
 	if len(left) > 0 {
 		note = "The test over people leaves out " + strings.Join(left, ", ") + "."
+	}
+	if c := g.plan.ModelColumns(); len(c) > 0 {
+		note = strings.TrimSpace(note + " People's maps are differences of their own values: " + strings.Join(c, ", ") + " of the plan's model is not in them.")
 	}
 	if len(people) < receptor.FewestPeople {
 		return strings.TrimSpace(fmt.Sprintf("There is no test over people: %d have a map, and %d are needed. %s", len(people), receptor.FewestPeople, note))
@@ -326,9 +387,30 @@ func (g *group) alignShift(m *crossover.EffectMap, o receptor.Options) {
 	list, l := receptor.CompareMaps(receptor.Map{File: m.Label, Values: m.Group}, receptor.Map{File: base.Label, Values: base.Group}, r.panel, r.places, o)
 	if rec.Note = g.softened(l); rec.Note == "" {
 		s.Receptors, rec.Results = list, ComparisonRecords(list)
+		s.People = g.shiftPeople(m, base, o)
+		rec.People = NewPeopleRecord(s.People)
 		r.view.Shifts = append(r.view.Shifts, s)
 	}
 	r.record.Shifts = append(r.record.Shifts, rec)
+}
+
+// shiftPeople tests the difference in the people who have both maps; nil if it
+// cannot be tested.
+func (g *group) shiftPeople(m, base *crossover.EffectMap, o receptor.Options) *receptor.People {
+	first, _ := g.receptors.selectPeople(m)
+	second, _ := g.receptors.selectPeople(base)
+	var both [2][]receptor.Map
+	for _, a := range first {
+		if i := slices.IndexFunc(second, func(b receptor.Map) bool { return b.File == a.File }); i >= 0 {
+			both[0], both[1] = append(both[0], a), append(both[1], second[i])
+		}
+	}
+	if len(both[0]) < receptor.FewestPeople {
+		return nil
+	}
+	res, l := receptor.PeopleShift(both[0], both[1], g.receptors.panel, g.receptors.places, o)
+	g.softened(l)
+	return res
 }
 
 // softened adds problems to the group's as warnings and returns the errors
@@ -369,7 +451,8 @@ func (r *groupReceptors) alignmentTable() groupTable {
 		col("null_low", "2.5 % quantile of r among surrogates of the effect map"), col("null_high", "97.5 % quantile"),
 		col("p_places", "two-sided p of r among surrogates: for other places, the same people"), col("p_places_fwe", "the same, of the largest |r| over the panel"),
 		col("p_modified_t", "two-sided p without surrogates (Clifford, Richardson and Hémon)"), col("effective_n", "parcels that independent ones would be worth, by that test"),
-		col("people", "people whose maps are tested"), col("positive", "people in whom r is above 0"),
+		col("people", "people whose maps are tested"), col("r_mean_map", "correlation of the mean of people's maps (of their ranks, for spearman): what p_joint is of"),
+		col("joint_low", "2.5 % quantile of what chance gives r_mean_map, over people and places"), col("joint_high", "97.5 % quantile"), col("positive", "people in whom r is above 0"),
 		col("mean_r", "mean over people of their own r (Fisher's z)"), col("mean_r_low", "its 95 % interval"), col("mean_r_high", "its 95 % interval"),
 		col("p_people", "two-sided p of the mean under flipped signs of people: for new people, the same places"),
 		col("p_joint", "two-sided p for new people and other places"), col("p_joint_fwe", "the same, of the largest |r| over the panel: the claim"),
@@ -377,10 +460,10 @@ func (r *groupReceptors) alignmentTable() groupTable {
 	for _, e := range r.record.Effects {
 		for j, a := range e.Results {
 			row := []string{e.Name, e.Label, a.Target, a.File, a.Tracer, fmt.Sprint(a.N), num(a.R), num(a.NullLow), num(a.NullHigh), num(a.P), num(a.PFWE), num(a.PT), num(a.Effective)}
-			people := make([]string, 8)
+			people := make([]string, 11)
 			if e.People != nil {
 				p := e.People.Results[j]
-				people = []string{fmt.Sprint(e.People.N), fmt.Sprint(p.Positive), num(p.Mean), num(p.Low), num(p.High), num(p.PFlip), num(p.PJoint), num(p.PJointFWE)}
+				people = []string{fmt.Sprint(e.People.N), num(p.R), num(p.NullLow), num(p.NullHigh), fmt.Sprint(p.Positive), num(p.Mean), num(p.Low), num(p.High), num(p.PFlip), num(p.PJoint), num(p.PJointFWE)}
 			}
 			note := a.Reason
 			if note == "" {
@@ -409,7 +492,11 @@ func (r *groupReceptors) regionTable() groupTable {
 	}
 	for i := range r.panel {
 		d := &r.panel[i]
-		t.columns = append(t.columns, bids.Column{Name: name("density_" + bids.Alphanumeric(d.Target)), Description: strings.TrimSpace("mean density in " + d.File + " " + d.Tracer)})
+		words := "mean of " + d.File + " over the region"
+		if d.Tracer != "" {
+			words += ", tracer " + d.Tracer
+		}
+		t.columns = append(t.columns, bids.Column{Name: name("density_" + bids.Alphanumeric(d.Target)), Description: words})
 	}
 	for k, region := range r.places.Names {
 		row := []string{region}
@@ -450,17 +537,23 @@ func (r *groupReceptors) differenceTable() groupTable {
 		{Name: "what", Description: "what is compared", Levels: map[string]string{"receptors": "one effect map with two receptors", "treatments": "one receptor with the effect under two treatments"}},
 		effectColumn, targetColumn, col("first", "what r_first is of"), col("second", "what r_second is of"), col("n", "parcels with everything"),
 		col("r_first", "correlation over parcels"), col("r_second", "correlation over parcels"), col("difference", "r_first − r_second"), col("null_sd", "its standard deviation among surrogates"),
-		col("p", "two-sided p of the difference: for other places, the same people"), col("p_fwe", "the same, over all comparisons of this kind"), col("note", "why there is no number")}}
-	add := func(what, effect string, list []ComparisonRecord) {
-		for _, x := range list {
-			t.rows = append(t.rows, []string{what, effect, x.Target, x.First, x.Second, fmt.Sprint(x.N), num(x.R1), num(x.R2), num(x.Difference), num(x.NullSD), num(x.P), num(x.PFWE), x.Reason})
+		col("p", "two-sided p of the difference: for other places, the same people"), col("p_fwe", "the same, over all comparisons of this kind"),
+		col("people", "of treatments: people with both"), col("p_joint", "of treatments: two-sided p for new people and other places"), col("p_joint_fwe", "the same, of the largest difference over the panel"), col("note", "why there is no number")}}
+	add := func(what, effect string, list []ComparisonRecord, people *PeopleRecord) {
+		for j, x := range list {
+			joint := make([]string, 3)
+			if people != nil {
+				joint = []string{fmt.Sprint(people.N), num(people.Results[j].PJoint), num(people.Results[j].PJointFWE)}
+			}
+			row := []string{what, effect, x.Target, x.First, x.Second, fmt.Sprint(x.N), num(x.R1), num(x.R2), num(x.Difference), num(x.NullSD), num(x.P), num(x.PFWE)}
+			t.rows = append(t.rows, slices.Concat(row, joint, []string{x.Reason}))
 		}
 	}
 	for _, e := range r.record.Effects {
-		add("receptors", e.Name, e.Pairs)
+		add("receptors", e.Name, e.Pairs, nil)
 	}
 	for _, s := range r.record.Shifts {
-		add("treatments", crossover.PhaseEffect, s.Results)
+		add("treatments", crossover.PhaseEffect, s.Results, s.People)
 	}
 	return t
 }

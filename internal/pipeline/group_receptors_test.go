@@ -15,6 +15,7 @@ import (
 	"phasl/diag"
 	"phasl/nifti"
 	"phasl/phantom"
+	"phasl/receptor"
 	"phasl/voxel"
 )
 
@@ -85,7 +86,7 @@ func receptorTrial(tb testing.TB, opt phantom.TrialOptions) (GroupConfig, *phant
 	}
 	c.Panel = []string{panel}
 	c.Plan = filepath.Join(dir, "plan.toml")
-	writePlanText(tb, c.Plan, "[trial]\nchallenge = \"ketamine\"\n[regions]\nothers = false\n[receptors]\npanel = [\"MOR\", \"Kappa\", \"NMDA\"]\nsurrogates = 499\n")
+	writePlanText(tb, c.Plan, "[trial]\nchallenge = \"ketamine\"\n[regions]\nothers = false\n[receptors]\npanel = [\"MOR\", \"Kappa\", \"NMDA\"]\nsurrogates = 499\nmeasure = \"absolute\"\nadjust = []\n")
 	return c, trial
 }
 
@@ -219,6 +220,9 @@ func TestGroupReceptors(t *testing.T) {
 			z += math.Atanh(spearman(own, y))
 			n++
 		}
+		if effect != "phase_average" {
+			continue // people's interactions are evened out over the orders of treatment
+		}
 		if got, want := numbersOf(t, table["mean_r"])[i], math.Tanh(z/n); math.Abs(got-want) > 1e-6 {
 			t.Errorf("%s with %s: mean r of people %g, want %g", effect, table["target"][i], got, want)
 		}
@@ -263,6 +267,20 @@ func TestGroupReceptors(t *testing.T) {
 			if text != first[name] {
 				t.Errorf("%s depends on the number of workers", name)
 			}
+		}
+	})
+	t.Run("defaults", func(t *testing.T) {
+		c := c
+		writePlanText(t, c.Plan, "[regions]\nothers = false\n[receptors]\npanel = [\"MOR\", \"Kappa\", \"NMDA\"]\nsurrogates = 499\n")
+		r := runGroup(t, c).Receptors
+		if r.Measure != crossover.Relative || !slices.Equal(r.Adjust, []string{receptor.DeepGrey}) {
+			t.Errorf("measure %s, adjusted for %v; want relative CBF and deep grey matter (the panel has no cerebellum and the atlas two labels of it)", r.Measure, r.Adjust)
+		}
+		if p := r.Effects[0].People.Results[0]; p.PJointFWE > 0.05 || p.R < 0.6 {
+			t.Errorf("the effect made of MOR: %+v", p)
+		}
+		if b := float64(r.Effects[0].Baseline); !(math.Abs(b) < 1) {
+			t.Errorf("correlation with baseline %g", b)
 		}
 	})
 	t.Run("without panel", func(t *testing.T) {
@@ -322,8 +340,7 @@ func TestGroupReceptorFaults(t *testing.T) {
 		c := c
 		c.Plan = filepath.Join(dir, "other.toml")
 		writePlanText(t, c.Plan, "[receptors]\npanel = [\"MOR\", \"KOR\", \"NMAD\"]\n")
-		expectFault(t, c, "receptors.panel", `no target "KOR"`)
-		expectFault(t, c, "receptors.panel", `no target "NMAD"`)
+		expectFault(t, c, "receptors.panel", `no target "KOR", "NMAD"`)
 	})
 	t.Run("another atlas", func(t *testing.T) {
 		c := c
@@ -334,7 +351,12 @@ func TestGroupReceptorFaults(t *testing.T) {
 		}
 		writePlanText(t, names, text)
 		c.Labels = names
-		expectFault(t, c, "--atlas", "of its 94 labels 0 have a CBF value")
+		expectFault(t, c, "--atlas", "94 of its 94 labels are no regions of the results")
+	})
+	t.Run("panel in the output folder", func(t *testing.T) {
+		c := c
+		c.OutDir, c.Derivatives = c.Panel[0], c.OutDir
+		expectFault(t, c, "OUT_DIR", "lie in the output folder")
 	})
 	t.Run("all zero map", func(t *testing.T) {
 		c := c

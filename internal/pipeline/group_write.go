@@ -133,6 +133,9 @@ func (g *group) write() (*GroupResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l := g.replaced(); l.Err() != nil {
+		return nil, l
+	}
 	s, err := newStage(g.c.OutDir)
 	if err != nil {
 		return nil, err
@@ -188,6 +191,30 @@ func (g *group) write() (*GroupResult, error) {
 		return nil, err
 	}
 	return &GroupResult{Output: g.c.OutDir, Report: groupPage, GroupRecord: rec}, sweepTop(g.c.OutDir, g.started)
+}
+
+// replaced names the inputs that the results would take the place of.
+func (g *group) replaced() diag.List {
+	var l diag.List
+	names := []string{groupPage, groupResults}
+	for _, t := range g.tables() {
+		names = append(names, t.name+".tsv", t.name+".json")
+	}
+	for _, in := range g.beside() {
+		for _, n := range names {
+			if to := filepath.Join(g.c.OutDir, n); sameFile(in[1], to) {
+				l.Errorf(in[1], "OUT_DIR", "write to another folder, or rename the file", "the results would replace this %s", in[0])
+			}
+		}
+	}
+	return l
+}
+
+// sameFile tells whether two paths lead to one file or folder that is there.
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
 // describe writes dataset_description.json where the participant level has

@@ -13,6 +13,7 @@ import (
 	"phasl/crossover"
 	"phasl/diag"
 	"phasl/internal/atomicfile"
+	"phasl/receptor"
 )
 
 // maxPlanFile is more than a plan may have: the reader says so of what is
@@ -107,18 +108,46 @@ func planTrial(p *crossover.Plan, bidsDir string, from PlanResults) (planData, d
 	l.Add(forPlan(checkVisits(tr, ds, tables), tables, p)...)
 	out.scores, out.scored = ratings(tables, p), said
 	if len(from.Panel) > 0 {
-		files, fl := FindPanel(from.Panel)
-		l.Add(fl...)
-		l.Add(files.forPlan(&p.Receptors, p.File)...)
-		out.targets = files.Targets()
+		var pl diag.List
+		out.targets, pl = checkPanel(p, from, regions)
+		l.Add(pl...)
 	}
 	l.Sort()
 	return out, l
 }
 
+// checkPanel looks for the plan's targets among density maps and returns those
+// that are used. Where an atlas is given the maps are read and measured in it,
+// and its labels compared with the regions of the results, nil if these are not
+// known.
+func checkPanel(p *crossover.Plan, from PlanResults, regions []string) ([]string, diag.List) {
+	files, l := FindPanel(from.Panel)
+	if l.Err() != nil {
+		return nil, l
+	}
+	l.Add(files.forPlan(&p.Receptors, p.File)...)
+	if from.Atlas != "" && l.Err() == nil {
+		parcels, al := ReadParcels(from.Atlas, from.Labels, "", receptor.ParcelOptions{})
+		l.Add(al...)
+		if parcels != nil {
+			_, dl := ReadPanel(files, parcels)
+			l.Add(dl...)
+			if regions != nil {
+				known := map[string]bool{}
+				for _, r := range regions {
+					known[r] = true
+				}
+				l.Add(checkAtlas(parcels.Places(false).Names, known, from.Atlas, "")...)
+			}
+		}
+	}
+	return files.Targets(), l
+}
+
 // A PlanDraft is a plan written from what a dataset holds.
 type PlanDraft struct {
 	Text     []byte
+	Targets  []string // receptors of the panel, if one was given
 	Trial    *crossover.Trial
 	Problems diag.List // of the tables: what must be mended before the analysis
 }
@@ -132,7 +161,7 @@ func DraftPlan(bidsDir string, from PlanResults) (*PlanDraft, error) {
 	if d.trial == nil {
 		return nil, l
 	}
-	return &PlanDraft{Text: crossover.PlanTemplate(d.trial, d.regions, d.scores, d.targets), Trial: d.trial, Problems: l}, nil
+	return &PlanDraft{Text: crossover.PlanTemplate(d.trial, d.regions, d.scores, d.targets), Targets: d.targets, Trial: d.trial, Problems: l}, nil
 }
 
 // WritePlan writes a plan to path, which must not exist unless force is set.
@@ -177,6 +206,10 @@ func CheckPlan(planFile, bidsDir string, from PlanResults) (*PlanCheck, error) {
 	}
 	if q := p.Quality; bidsDir != "" && !(math.IsNaN(q.MaxFDMean) && math.IsNaN(q.MinQEI) && math.IsNaN(q.MinGMCBF) && math.IsNaN(q.MaxGMCBF)) {
 		l.Warnf(planFile, "quality", "see in the group level's report which scans they leave out", "limits of quality are not applied in this check, so fewer scans may be analysed than it says")
+	}
+	if bidsDir == "" && len(from.Panel) > 0 {
+		_, pl := checkPanel(p, from, nil)
+		l.Add(pl...)
 	}
 	if p.Receptors.Asked && len(from.Panel) == 0 && bidsDir != "" {
 		l.Warnf(planFile, "receptors.panel", "give the density maps with --panel DIR", "the targets were not looked for: no density maps are given")

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"phasl/atlas"
@@ -31,11 +32,18 @@ const panelTable = "receptors.tsv"
 // folder of them, and the table that describes them: the one file of paths that
 // is a table, or receptors.tsv in a folder or beside the files. Rows of a table
 // that lies beside single files are of those files alone.
+//
+// One text may hold several paths, a line each, as "phasl assets path panel"
+// prints them.
 func FindPanel(paths []string) (*PanelFiles, diag.List) {
 	var l diag.List
 	p := &PanelFiles{}
 	folders, beside := false, ""
+	var each []string
 	for _, path := range paths {
+		each = append(each, strings.FieldsFunc(path, func(c rune) bool { return c == '\n' || c == '\r' })...)
+	}
+	for _, path := range each {
 		st, err := os.Stat(path)
 		switch {
 		case err != nil:
@@ -107,24 +115,57 @@ func rootCause(err error) string {
 }
 
 // Keep leaves of the panel only the maps of some targets, or files, in their
-// order; nil: all. Targets that are not there are errors, of file and field.
+// order; nil: all. Targets that are not there are one error, of file and field,
+// that says where the panel's targets are from.
 func (p *PanelFiles) Keep(targets []string, file, field string) diag.List {
 	var l diag.List
-	if len(targets) == 0 {
+	missing := p.choose(targets)
+	if len(targets) == 0 || len(missing) == 0 {
+		p.keepAll(targets)
 		return l
 	}
-	for _, t := range p.choose(targets) {
-		names := p.Targets()
-		fix := "choose from " + strings.Join(names, ", ")
-		if near, ok := diag.Nearest(t, names); ok {
-			fix = "did you mean " + near + "?"
-		}
-		l.Errorf(file, field, fix, "the panel has no target %q", t)
+	names := p.Targets()
+	from := "their table " + p.Table + " names them so"
+	if p.Table == "" {
+		from = "there is no table " + panelTable + " beside the maps, so that they are called by their files"
 	}
-	if l.Err() == nil {
+	fix := "give a panel with maps of them"
+	if len(names) > 0 {
+		fix = "choose from " + strings.Join(names, ", ") + " (" + from + ")"
+		for _, t := range missing {
+			if near, ok := diag.Nearest(t, names); ok && len(missing) == 1 {
+				fix = "did you mean " + near + "? There are " + strings.Join(names, ", ") + " (" + from + ")"
+			}
+		}
+	}
+	quoted := make([]string, len(missing))
+	for i, t := range missing {
+		quoted[i] = strconv.Quote(t)
+	}
+	found := "the panel has no target " + strings.Join(quoted, ", ")
+	if lost := p.lost(); len(lost) > 0 {
+		found += "; the table has rows of files that are not there: " + few(lost)
+	}
+	l.Errorf(file, field, fix, "%s", found)
+	return l
+}
+
+// lost are the files of the table, with their targets, of which there is no map.
+func (p *PanelFiles) lost() []string {
+	var out []string
+	for _, s := range p.Sources {
+		if !slices.ContainsFunc(p.Maps, func(m string) bool { return filepath.Base(m) == s.File || mapStem(m) == mapStem(s.File) }) {
+			out = append(out, s.File+" ("+s.Target+")")
+		}
+	}
+	return out
+}
+
+// keepAll keeps the maps of targets; of none named, all.
+func (p *PanelFiles) keepAll(targets []string) {
+	if len(targets) > 0 {
 		p.keep(targets)
 	}
-	return l
 }
 
 // forPlan leaves the maps of the plan's targets. A plan that asks for receptors
