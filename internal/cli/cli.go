@@ -45,6 +45,8 @@ type grammar struct {
 	Score     scoreCmd     `cmd:"" help:"Score questionnaires and rating scales from a table of their items."`
 	Assets    assetsCmd    `cmd:"" help:"List, fetch and check templates, atlases and receptor maps."`
 	Receptors receptorsCmd `cmd:"" help:"Compare an effect map with receptor densities, under spatial surrogates."`
+	Register  registerCmd  `cmd:"" help:"Lay one image of a head onto another: rigid, affine, or with a smooth deformation."`
+	Transform transformCmd `cmd:"" help:"Apply transforms to images."`
 
 	Version kong.VersionFlag `help:"Print the version and exit." short:"V"`
 }
