@@ -113,8 +113,10 @@ const mostVoxels = 40 << 20
 //
 // so that neither image is preferred and exchanging them inverts it.
 //
-// Contrasts may differ as long as their local relation is nearly linear, with
-// either sign. Voxels without a value (NaN, infinite, outside a mask) and what
+// The images should have one kind of contrast, T1w and T1w, say: within each
+// window their relation should be nearly linear, and where tissues of three
+// brightnesses meet in another order (M0 and T1w) it is not, and the result is
+// poor. Voxels without a value (NaN, infinite, outside a mask) and what
 // only one image shows have no say; the field is carried there by its
 // smoothness.
 //

@@ -239,6 +239,20 @@ func TestDeformableNonsense(t *testing.T) {
 			}
 		}
 	}
+	// Absurd options are no reason to panic, and levels too coarse to show
+	// anything do no harm.
+	noisy := head.Clone()
+	spoil(noisy, 20, 0.1, 1)
+	for _, o := range []DeformableOptions{
+		{UpdateSigma: math.Inf(1)}, {TotalSigma: math.Inf(1)}, {Radius: math.MaxInt}, {Spacing: math.Inf(1)}, {Spacing: 60, Levels: 3},
+		{UpdateSigma: 1e-9, TotalSigma: -1}, {Iterations: -4, Radius: -1, Levels: -1},
+	} {
+		o.Init = &one
+		Deformable(head, noisy, o)
+	}
+	if d := Deformable(head, noisy, DeformableOptions{Init: &one, Levels: math.MaxInt}); !d.OK() || len(d.Levels) != 16 {
+		t.Errorf("coarse levels: %s, %+v", d.Reason, d.Levels)
+	}
 	// Thin images, and images with holes, are no reason to panic.
 	thin := voxel.NewImage(voxel.Grid{Dim: [3]int{24, 29, 2}, Affine: g.Affine.Mul(voxel.Translation(voxel.Vec{0, 0, 11}))})
 	copy(thin.Data, head.Data[11*24*29:])

@@ -264,12 +264,12 @@ func (m *meeting) run(out *Deformation, progress func(float64)) {
 			out.Before = s.unbent()
 		}
 		level := s.run()
-		if level.Iterations == 0 {
-			out.Reason = "the images have nothing in common that could be matched"
-			return
-		}
 		out.Levels = append(out.Levels, level)
 		if l == m.opt.Levels-1 {
+			if level.Iterations == 0 { // coarser ones may be too coarse to show anything
+				out.Reason = "the images have nothing in common that could be matched"
+				return
+			}
 			s.look()
 			out.After = s.like.measure(s.seen[0], s.seen[1])
 		}
