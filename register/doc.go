@@ -1,6 +1,7 @@
 // Package register estimates the transform that lays one image of a head onto
 // another: [Rigid] (6 parameters) within a person, [Affine] (12) between
-// people, and [Motion] for the volumes of a series. It estimates only;
+// people, [Deformable] (a smooth invertible field) where anatomies differ by
+// more than that, and [Motion] for the volumes of a series. It estimates only;
 // voxel.Resample applies.
 //
 // # Convention
