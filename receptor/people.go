@@ -142,6 +142,12 @@ func PeopleTest(people []Map, panel []Density, at Places, o Options) (*People, d
 	if out.Fit.Poor() {
 		out.Cautions = append(out.Cautions, poorWords("surrogates of the mean of people's maps do not vary with distance as it does", out.Fit))
 	}
+	se := math.Sqrt(0.05 * 0.95 / float64(o.Surrogates))
+	for _, a := range out.Results {
+		if math.Abs(a.PJointFWE-0.05) < 2*se {
+			out.Cautions = append(out.Cautions, fmt.Sprintf("the family-wise p of %s, %.4f, is within Monte Carlo error of 0.05: another seed may put it on the other side, and more than %d surrogates tell", a.Target, a.PJointFWE, o.Surrogates))
+		}
+	}
 	if len(people) < 8 {
 		out.Cautions = append(out.Cautions, fmt.Sprintf("%d people allow %d patterns of signs: p of the test over people alone cannot fall below %.3g, and little is known of how people differ", len(people), 1<<len(people), math.Pow(2, 1-float64(len(people)))))
 	}

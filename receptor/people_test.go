@@ -297,3 +297,35 @@ func TestPeopleShift(t *testing.T) {
 		t.Error("lists of different length")
 	}
 }
+
+// A claim that another seed may turn is said to be one.
+func TestPeopleNearTheLevel(t *testing.T) {
+	const n, people = 60, 8
+	places, draw := brain(n, 72)
+	near, far := 0, 0
+	families := &receptor.Families{}
+	for k := range 20 {
+		d := draw()
+		maps := make([]receptor.Map, people)
+		for i := range maps {
+			maps[i].Values = combine(n, []float64{0.15 * float64(k), 1}, d, draw())
+		}
+		got, l := receptor.PeopleTest(maps, []receptor.Density{density("D", d)}, places, receptor.Options{Surrogates: 199, Seed: uint64(k + 1), Families: families})
+		if l.Err() != nil {
+			t.Fatal(l)
+		}
+		said := strings.Contains(strings.Join(got.Cautions, "\n"), "within Monte Carlo error of 0.05")
+		is := math.Abs(got.Results[0].PJointFWE-0.05) < 2*math.Sqrt(0.05*0.95/199)
+		if said != is {
+			t.Errorf("p %g: said %v", got.Results[0].PJointFWE, said)
+		}
+		if is {
+			near++
+		} else {
+			far++
+		}
+	}
+	if near == 0 || far == 0 {
+		t.Errorf("%d near, %d far: the test shows nothing", near, far)
+	}
+}

@@ -124,7 +124,7 @@ func printNulls(w io.Writer, r *pipeline.NullsResult) {
 	}
 	if t := r.With; t != nil {
 		rows = append(rows, []string{"with", t.Map},
-			[]string{"  r", fmt.Sprintf("%s, p %s (null SD %s)", num(t.R, 4), num(t.P, 4), num(t.NullSD, 3))})
+			[]string{"  Pearson's r", fmt.Sprintf("%s, p %s (null SD %s)", num(t.R, 4), num(t.P, 4), num(t.NullSD, 3))})
 		if m := t.ModifiedT; m != nil {
 			rows = append(rows, []string{"  modified t test", fmt.Sprintf("p %s (effective number of places %s)", num(m.P, 4), num(m.Effective, 1))})
 		}
