@@ -26,6 +26,45 @@ func TestCompartments(t *testing.T) {
 	}
 }
 
+// A compartment that no effect reaches is passed over, in the group's map and in
+// people's.
+func TestCompartmentOutOfReach(t *testing.T) {
+	const n, deep = 50, 8
+	places, draw := brain(n, 18)
+	places.Names = make([]string, n)
+	for i := range places.Names {
+		if places.Names[i] = fmt.Sprint("cortex ", i); i < deep {
+			places.Names[i] = fmt.Sprint("Vermis_", i)
+		}
+	}
+	d := draw()
+	short := func() receptor.Map {
+		m := receptor.Map{File: "x", Values: draw()}
+		for i := range deep {
+			m.Values[i] = math.NaN()
+		}
+		return m
+	}
+	o := receptor.Options{Surrogates: 99, Covariates: receptor.Compartments(places.Names)}
+	panel := []receptor.Density{density("D", d), density("E", draw())}
+	if _, l := receptor.Align(short(), panel, places, o); l.Err() != nil {
+		t.Error(l)
+	}
+	if _, l := receptor.Regress(short(), panel, places, 0, o); l.Err() != nil {
+		t.Error(l)
+	}
+	people := []receptor.Map{short(), short(), short(), short()}
+	if _, l := receptor.PeopleTest(people, panel, places, o); l.Err() != nil {
+		t.Error(l)
+	}
+	if _, l := receptor.PeopleShift(people, []receptor.Map{short(), short(), short(), short()}, panel, places, o); l.Err() != nil {
+		t.Error(l)
+	}
+	if _, l := receptor.CompareMaps(short(), short(), panel, places, o); l.Err() != nil {
+		t.Error(l)
+	}
+}
+
 // A step between cortex and deep grey matter that an unrelated map and a density
 // share is no likeness once the compartment is taken out; without that it mostly
 // is. A receptor without values in a compartment is tested all the same.

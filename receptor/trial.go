@@ -117,18 +117,25 @@ func (t *trial) rank() {
 	}
 }
 
-// regress finds what covariates explain of the effect.
+// regress finds what covariates explain of the effect. One that varies over the
+// places but not over those with an effect, such as the cerebellum where the scan
+// does not reach it, takes nothing out and is passed over.
 func (t *trial) regress(o Options, l *diag.List) {
-	z := make([][]float64, len(t.cov))
+	var z [][]float64
+	var of []int
 	for j, c := range t.cov {
-		z[j] = take(c, t.used)
-		if t.ranked {
-			rank(z[j], make([]int32, len(z[j])))
+		v := take(c, t.used)
+		if slices.Min(v) == slices.Max(v) && varies(c) {
+			continue
 		}
+		if t.ranked {
+			rank(v, make([]int32, len(v)))
+		}
+		z, of = append(z, v), append(of, j)
 	}
 	q, dependent := basis(z)
 	if dependent >= 0 {
-		l.Errorf(o.Covariates[dependent].File, "covariate", "leave it out", "it is constant, or determined by the other covariates")
+		l.Errorf(o.Covariates[of[dependent]].File, "covariate", "leave it out", "it is constant, or determined by the other covariates")
 		return
 	}
 	x := take(t.x, t.used)
@@ -145,6 +152,17 @@ func (t *trial) regress(o Options, l *diag.List) {
 	for k, i := range t.used {
 		t.fitted[i] = x[k] - length*e[k]
 	}
+}
+
+// varies tells whether finite values differ.
+func varies(x []float64) bool {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, v := range x {
+		if finite(v) {
+			lo, hi = math.Min(lo, v), math.Max(hi, v)
+		}
+	}
+	return lo < hi
 }
 
 // null prepares surrogates of the effect, or of what the covariates leave.

@@ -116,6 +116,8 @@ func (g *group) readPanel() error {
 		panel, dl := ReadPanel(files, parcels)
 		l.Add(dl...)
 		r.panel = panel
+		l.Add(g.checkRegions(r.places.Names)...)
+		l.Add(checkSpace(g.src.space, g.c.Atlas, panel)...)
 	}
 	g.fault(l...)
 	g.receptors = r
@@ -132,20 +134,6 @@ func (g *group) align() error {
 	plan := &g.plan.Receptors
 	if g.c.Plan != "" && !plan.Asked {
 		g.res.Deviations = append(g.res.Deviations, "The plan has no [receptors]: what is said of receptors is exploratory.")
-	}
-	regions, recorded := map[string]bool{}, ""
-	for _, v := range g.values {
-		regions[v.Region] = true
-	}
-	for i := range g.src.scans {
-		if m := g.src.scans[i].methods; m != nil && m.Atlas != "" {
-			recorded = m.Atlas
-		}
-	}
-	g.fault(checkAtlas(r.places.Names, regions, g.c.Atlas, recorded)...)
-	g.fault(checkSpace(g.src.space, g.c.Atlas, r.panel)...)
-	if g.l.Err() != nil {
-		return g.l.Err()
 	}
 	maps, err := crossover.NewEffectMaps(g.plan, g.trial, g.values, plan.Measure, r.places.Names, g.c.Workers)
 	if err != nil {
@@ -198,6 +186,24 @@ func labelImage(p *receptor.Parcels) *voxel.Image {
 		}
 	}
 	return out
+}
+
+// checkRegions compares labels with the regions of phasl's own results; those of
+// another program's maps are measured in the atlas itself.
+func (g *group) checkRegions(labels []string) diag.List {
+	if !g.src.phasl {
+		return nil
+	}
+	regions, recorded := map[string]bool{}, ""
+	for _, r := range g.src.regions {
+		regions[r] = true
+	}
+	for i := range g.src.scans {
+		if m := g.src.scans[i].methods; m != nil && m.Atlas != "" {
+			recorded = m.Atlas
+		}
+	}
+	return checkAtlas(labels, regions, g.c.Atlas, recorded)
 }
 
 // checkAtlas tells whether the labels of an atlas are the regions of the results.
