@@ -341,9 +341,24 @@ func (a *analysis) fitJobs(f *frame, jobs []*job, workers int) []RegionFit {
 }
 
 func (a *analysis) newJob(region string, measure Measure, primary bool) *job {
-	j := &job{region: region, measure: measure, primary: primary, values: make([]float64, len(a.scans))}
+	j := &job{region: region, measure: measure, primary: primary, values: a.measured(region, measure)}
+	for i, v := range j.values {
+		if a.plan.Model.Log && v <= 0 {
+			j.lost++
+			continue
+		}
+		if !math.IsNaN(v) {
+			j.rows = append(j.rows, i)
+		}
+	}
+	return j
+}
+
+// measured returns a measure of a region in every scan, NaN where it has none.
+func (a *analysis) measured(region string, measure Measure) []float64 {
+	out := make([]float64, len(a.scans))
 	row := a.values[region]
-	for i := range j.values {
+	for i := range out {
 		v := math.NaN()
 		if row != nil {
 			v = row[i]
@@ -354,16 +369,9 @@ func (a *analysis) newJob(region string, measure Measure, primary bool) *job {
 		case GlobalAdjusted:
 			v += 0 * a.global[i] // missing where the covariate is
 		}
-		j.values[i] = v
-		if a.plan.Model.Log && v <= 0 {
-			j.lost++
-			continue
-		}
-		if !math.IsNaN(v) {
-			j.rows = append(j.rows, i)
-		}
+		out[i] = v
 	}
-	return j
+	return out
 }
 
 // key tells jobs apart that need models of their own.

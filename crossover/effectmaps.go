@@ -61,18 +61,7 @@ func NewEffectMaps(p *Plan, tr *Trial, values []Value, measure Measure, regions 
 	// rows holds the measure of each region in every scan.
 	rows := make([][]float64, len(regions))
 	for r, name := range regions {
-		rows[r] = make([]float64, len(a.scans))
-		row := a.values[a.find(name)]
-		for i := range rows[r] {
-			v := math.NaN()
-			if row != nil {
-				v = row[i]
-			}
-			if measure == Relative {
-				v /= a.global[i]
-			}
-			rows[r][i] = v
-		}
+		rows[r] = a.measured(a.find(name), measure)
 	}
 	fit, err := tr.FitMaps(p, len(regions), func(dst []float64, r int) { copy(dst, rows[r]) }, workers)
 	if err != nil {

@@ -190,15 +190,30 @@ type VariogramFit struct {
 	P float64
 }
 
-// PoorFit is the Error above which a fit is called poor.
-const PoorFit = 0.25
+// Limits of a poor fit: see [VariogramFit.Poor].
+const (
+	PoorFit       = 0.25 // Error
+	PoorRoughness = 1.5  // Roughness
+)
+
+// Errs says in words which way p errs if the fit is poor: surrogates that are
+// rougher than the map make it too small, smoother ones too large.
+func (v VariogramFit) Errs() string {
+	switch {
+	case v.Roughness > 1.2:
+		return "too small"
+	case v.Roughness < 1/1.2:
+		return "too large"
+	}
+	return "too small or too large"
+}
 
 // Poor tells whether the fit should not be trusted: Error is above [PoorFit] and
 // the map is unlike its surrogates (P < 0.05), or surrogates are rougher than the
 // map by half at the shortest distance, by more than a tenth of the mean
 // variogram, and all but a few of them are (PRough < 0.05).
 func (v VariogramFit) Poor() bool {
-	rough := v.Roughness > 1.5 && v.PRough < 0.05 && v.Surrogates[0]-v.Map[0] > 0.1*stat.Mean(v.Map, nil)
+	rough := v.Roughness > PoorRoughness && v.PRough < 0.05 && v.Surrogates[0]-v.Map[0] > 0.1*stat.Mean(v.Map, nil)
 	return v.Error > PoorFit && v.P < 0.05 || rough
 }
 

@@ -2,7 +2,6 @@ package phantom
 
 import (
 	"errors"
-	"math"
 	"slices"
 	"sync"
 
@@ -158,7 +157,7 @@ func SimulateReceptorTrials(opt TrialOptions, trials int, o receptor.Options, pr
 				anyone++
 			}
 		}
-		out.Families = append(out.Families, ReceptorFamily{names[i], rejection(all, trials), rejection(anyone, trials)})
+		out.Families = append(out.Families, ReceptorFamily{names[i], receptor.NewRejection(all, trials), receptor.NewRejection(anyone, trials)})
 		for j, target := range targets {
 			r := ReceptorRate{Contrast: names[i], Target: target}
 			joint, fwe := 0, 0
@@ -175,17 +174,11 @@ func SimulateReceptorTrials(opt TrialOptions, trials int, o receptor.Options, pr
 					fwe++
 				}
 			}
-			r.Joint, r.JointFWE = rejection(joint, trials), rejection(fwe, trials)
+			r.Joint, r.JointFWE = receptor.NewRejection(joint, trials), receptor.NewRejection(fwe, trials)
 			out.Rates = append(out.Rates, r)
 		}
 	}
 	return out, nil
-}
-
-// rejection is a share and its Monte Carlo standard error.
-func rejection(n, of int) receptor.Rejection {
-	p := float64(n) / float64(of)
-	return receptor.Rejection{Share: p, SE: math.Sqrt(p * (1 - p) / float64(of))}
 }
 
 // A receptorResult is that of one receptor and contrast in one trial.

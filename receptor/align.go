@@ -69,6 +69,13 @@ func (o Options) withDefaults() Options {
 // Fewest is the number of parcels below which nothing is tested.
 const Fewest = 20
 
+// Limits below which [Align] and [PeopleTest] caution.
+const (
+	FewPlaces      = 50
+	FewIndependent = 6 // places that a map counts for, by the modified t test
+	FewPeople      = 8
+)
+
 // Alignments are those of one effect map with a panel.
 type Alignments struct {
 	Map        string
@@ -252,17 +259,9 @@ func (t *trial) second(a *Alignment, j int, at Places) {
 	}
 }
 
-// poorWords says what a poor fit means for p: surrogates that are rougher than
-// the map are too little like anything, smoother ones too much.
+// poorWords says what a poor fit means for p.
 func poorWords(what string, f nullmap.VariogramFit) string {
-	way := "too small or too large"
-	switch {
-	case f.Roughness > 1.2:
-		way = "too small"
-	case f.Roughness < 1/1.2:
-		way = "too large"
-	}
-	return fmt.Sprintf("%s (variogram error %.2f, %.2f times as rough between neighbours): p-values may be %s; see what another null says, such as variogram", what, f.Error, f.Roughness, way)
+	return fmt.Sprintf("%s (variogram error %.2f, %.2f times as rough between neighbours): p-values may be %s; see what another null says, such as variogram", what, f.Error, f.Roughness, f.Errs())
 }
 
 // doubt lists what speaks against the null.
@@ -271,16 +270,16 @@ func (a *Alignments) doubt() {
 	if f := a.Fit; f.Poor() {
 		add("%s", poorWords("surrogates do not vary with distance as the map does", f))
 	}
-	if n := len(a.Used); n < 50 {
+	if n := len(a.Used); n < FewPlaces {
 		add("%d parcels are few: the map's autocorrelation is hardly known", n)
 	}
 	few := 0
 	for _, r := range a.Results {
-		if r.Parametric.Effective < 6 {
+		if r.Parametric.Effective < FewIndependent {
 			few++
 		}
 	}
 	if few > 0 {
-		add("maps are so smooth that they count for fewer than 6 independent places (%d of %d receptors): only a very strong alignment can be told from chance", few, len(a.Results))
+		add("maps are so smooth that they count for fewer than %d independent places (%d of %d receptors): only a very strong alignment can be told from chance", FewIndependent, few, len(a.Results))
 	}
 }

@@ -96,6 +96,17 @@ func CompareMaps(a, b Map, panel []Density, at Places, o Options) ([]Comparison,
 	return out, l
 }
 
+// AllPairs returns every two of n receptors, for [CompareReceptors].
+func AllPairs(n int) [][2]int {
+	var out [][2]int
+	for i := range n {
+		for j := range i {
+			out = append(out, [2]int{j, i})
+		}
+	}
+	return out
+}
+
 // mapNames is how the maps of a panel are called: by their target, with the file
 // where several are of one target.
 func mapNames(panel []Density) []string {

@@ -148,7 +148,7 @@ func PeopleTest(people []Map, panel []Density, at Places, o Options) (*People, d
 			out.Cautions = append(out.Cautions, fmt.Sprintf("the family-wise p of %s, %.4f, is within Monte Carlo error of 0.05: another seed may put it on the other side, and more than %d surrogates tell", a.Target, a.PJointFWE, o.Surrogates))
 		}
 	}
-	if len(people) < 8 {
+	if len(people) < FewPeople {
 		out.Cautions = append(out.Cautions, fmt.Sprintf("%d people allow %d patterns of signs: p of the test over people alone cannot fall below %.3g, and little is known of how people differ", len(people), 1<<len(people), math.Pow(2, 1-float64(len(people)))))
 	}
 	return out, l
@@ -175,7 +175,8 @@ func PeopleShift(first, second []Map, panel []Density, at Places, o Options) (*P
 	if len(first) > 0 {
 		n = len(first[0].Values)
 	}
-	for _, m := range slices.Concat(first, second, o.Covariates) {
+	all := slices.Concat(first, second, o.Covariates)
+	for _, m := range all {
 		if len(m.Values) != n {
 			l.Errorf(m.File, "", "bring all maps into the same parcels", "it has %d values and %s %d", len(m.Values), first[0].File, n)
 			return nil, l
@@ -183,7 +184,7 @@ func PeopleShift(first, second []Map, panel []Density, at Places, o Options) (*P
 	}
 	for i := range n {
 		ok := true
-		for _, m := range slices.Concat(first, second, o.Covariates) {
+		for _, m := range all {
 			ok = ok && finite(m.Values[i])
 		}
 		if ok {

@@ -68,6 +68,12 @@ type Rejection struct {
 	SE    float64 `json:"mc_se"`
 }
 
+// NewRejection is n of so many trials.
+func NewRejection(n, trials int) Rejection {
+	p := float64(n) / float64(trials)
+	return Rejection{p, math.Sqrt(p * (1 - p) / float64(trials))}
+}
+
 // A Simulated says how often tests of the first density called out.
 type Simulated struct {
 	Scenario Scenario  `json:"scenario"`

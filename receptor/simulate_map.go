@@ -2,7 +2,6 @@ package receptor
 
 import (
 	"errors"
-	"math"
 
 	"phasl/internal/keyed"
 	"phasl/internal/par"
@@ -70,12 +69,7 @@ func (s MapScenario) Simulate(o SimulationOptions) (*SimulatedMaps, error) {
 	}
 	const kinds = 9
 	called := make([][kinds]bool, o.Trials)
-	var pairs [][2]int
-	for i := range o.Receptors {
-		for j := range i {
-			pairs = append(pairs, [2]int{j, i})
-		}
-	}
+	pairs := AllPairs(o.Receptors)
 	err = o.blocks(func(k int) {
 		r := keyed.Stream(o.Seed, forFields, k)
 		panel := drawPanel(field, r, o.Receptors)
@@ -154,6 +148,5 @@ func rejection(trials int, called func(k int) bool) Rejection {
 			n++
 		}
 	}
-	p := float64(n) / float64(trials)
-	return Rejection{p, math.Sqrt(p * (1 - p) / float64(trials))}
+	return NewRejection(n, trials)
 }

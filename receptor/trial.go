@@ -121,21 +121,16 @@ func (t *trial) rank() {
 // places but not over those with an effect, such as the cerebellum where the scan
 // does not reach it, takes nothing out and is passed over.
 func (t *trial) regress(o Options, l *diag.List) {
-	var z [][]float64
-	var of []int
-	for j, c := range t.cov {
-		v := take(c, t.used)
-		if slices.Min(v) == slices.Max(v) && varies(c) {
-			continue
-		}
-		if t.ranked {
-			rank(v, make([]int32, len(v)))
-		}
-		z, of = append(z, v), append(of, j)
+	method := Pearson
+	if t.ranked {
+		method = Spearman
 	}
-	q, dependent := basis(z)
+	q, dependent := covariateBasis(t.cov, t.used, method)
+	if never := slices.IndexFunc(t.cov, func(c []float64) bool { return !varies(c) }); never >= 0 {
+		dependent = never
+	}
 	if dependent >= 0 {
-		l.Errorf(o.Covariates[of[dependent]].File, "covariate", "leave it out", "it is constant, or determined by the other covariates")
+		l.Errorf(o.Covariates[dependent].File, "covariate", "leave it out", "it is constant, or determined by the other covariates")
 		return
 	}
 	x := take(t.x, t.used)

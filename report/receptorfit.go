@@ -42,25 +42,6 @@ func poorFit(f *nullmap.VariogramFit) bool {
 	return f != nil && len(f.Map) > 0 && len(f.Surrogates) > 0 && f.Poor()
 }
 
-// errsBy says which way p errs under a poor fit, as the cautions of
-// [receptor.Align] do: surrogates rougher than the map make it too small.
-func errsBy(f *nullmap.VariogramFit) string {
-	switch {
-	case f.Roughness > 1.2:
-		return "too small"
-	case f.Roughness < 1/1.2:
-		return "too large"
-	}
-	return "too small or too large"
-}
-
-// Limits below which [receptor.Align] and [receptor.PeopleTest] caution.
-const (
-	cautionRegions     = 50
-	cautionIndependent = 6
-	cautionPeople      = 8
-)
-
 // doubt is a sentence on what the cautions of an effect map mean; "" if it has
 // none.
 func (e *ReceptorEffect) doubt() string {
@@ -73,14 +54,14 @@ func (e *ReceptorEffect) doubt() string {
 			named++
 			fit = "surrogates of the group’s map fit poorly"
 			if e.People == nil {
-				fit = "surrogates fit poorly, so that p may be " + errsBy(&a.Fit)
+				fit = "surrogates fit poorly, so that p may be " + a.Fit.Errs()
 			}
 		}
-		if n := len(a.Used); n < cautionRegions {
+		if n := len(a.Used); n < receptor.FewPlaces {
 			named++
 			rest = append(rest, plural(n, "region is", "regions are")+" few")
 		}
-		if slices.ContainsFunc(a.Results, func(r receptor.Alignment) bool { return r.Parametric.Effective < cautionIndependent }) {
+		if slices.ContainsFunc(a.Results, func(r receptor.Alignment) bool { return r.Parametric.Effective < receptor.FewIndependent }) {
 			named++
 			rest = append(rest, "maps are so smooth that they count for few independent regions")
 		}
@@ -89,9 +70,9 @@ func (e *ReceptorEffect) doubt() string {
 		cautions += len(p.Cautions)
 		if poorFit(&p.Fit) {
 			named++
-			fit = "surrogates fit poorly, so that p may be " + errsBy(&p.Fit)
+			fit = "surrogates fit poorly, so that p may be " + p.Fit.Errs()
 		}
-		if n := len(p.Names); n < cautionPeople {
+		if n := len(p.Names); n < receptor.FewPeople {
 			named++
 			rest = append(rest, plural(n, "person is", "people are")+" few")
 		}
@@ -117,15 +98,11 @@ func fitTag(f *nullmap.VariogramFit) tag {
 	switch {
 	case poorFit(f):
 		return tag{"warn", "!", "poor fit"}
-	case !(f.Error <= nullmap.PoorFit) || !(f.Roughness <= poorRoughness):
+	case !(f.Error <= nullmap.PoorFit) || !(f.Roughness <= nullmap.PoorRoughness):
 		return tag{"info", "○", "no poor fit shown"}
 	}
 	return tag{"ok", "✓", "surrogates fit"}
 }
-
-// poorRoughness is the roughness above which [nullmap.VariogramFit.Poor] may
-// call a fit poor.
-const poorRoughness = 1.5
 
 // fitNumbers writes the numbers that a fit is judged by, and what they mean if
 // explain is set.
@@ -143,7 +120,7 @@ func fitNumbers(f *nullmap.VariogramFit, explain bool) string {
 
 // fitReason says what a fit is judged by where the numbers alone may mislead.
 func fitReason(f *nullmap.VariogramFit) string {
-	far, rough := !(f.Error <= nullmap.PoorFit), !(f.Roughness <= poorRoughness)
+	far, rough := !(f.Error <= nullmap.PoorFit), !(f.Roughness <= nullmap.PoorRoughness)
 	switch {
 	case poorFit(f):
 		var why []string
@@ -153,7 +130,7 @@ func fitReason(f *nullmap.VariogramFit) string {
 		near := *f
 		near.Error = 0 // leaves the rule on neighbours
 		if poorFit(&near) {
-			why = append(why, fmt.Sprintf("surrogates are more than %s times as rough between neighbours, and fewer than 5 %% of them as smooth as the map", short(poorRoughness)))
+			why = append(why, fmt.Sprintf("surrogates are more than %s times as rough between neighbours, and fewer than 5 %% of them as smooth as the map", short(nullmap.PoorRoughness)))
 		}
 		return "Poor, as " + strings.Join(why, ", and ") + "."
 	case far && rough:
@@ -246,7 +223,7 @@ func (q *Receptors) poorFits() string {
 	add := func(name string, f *nullmap.VariogramFit) {
 		known = known || len(f.Map) > 0
 		if poorFit(f) {
-			list = append(list, fmt.Sprintf("%s (variogram error %s, %s times as rough between neighbours: p may be %s)", name, r2(f.Error), r2(f.Roughness), errsBy(f)))
+			list = append(list, fmt.Sprintf("%s (variogram error %s, %s times as rough between neighbours: p may be %s)", name, r2(f.Error), r2(f.Roughness), f.Errs()))
 		}
 	}
 	for i := range q.Effects {

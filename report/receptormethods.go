@@ -237,7 +237,7 @@ func (w *writer) alignments(q *Receptors) {
 		ranked = "Maps were ranked first, and surrogates are of the ranks."
 	}
 	p := "p is (1 + the number of surrogates with a coefficient as large in size)/(1 + the number of surrogates)" + w.cite("phipson2010") + "; the family-wise p takes the largest over the receptors of each surrogate, which meets all of them."
-	fit := fmt.Sprintf("Surrogates were said to fit poorly if their variogram was off by more than %s of the map’s mean (root mean square) and the map unlike them (p < 0.05), or if they were more than %s times as rough between neighbours, fewer than 5 %% of them as smooth there as the map, and the difference more than a tenth of the mean variogram.", short(nullmap.PoorFit), short(poorRoughness))
+	fit := fmt.Sprintf("Surrogates were said to fit poorly if their variogram was off by more than %s of the map’s mean (root mean square) and the map unlike them (p < 0.05), or if they were more than %s times as rough between neighbours, fewer than 5 %% of them as smooth there as the map, and the difference more than a tenth of the mean variogram.", short(nullmap.PoorFit), short(nullmap.PoorRoughness))
 	more := "Beside it stands the modified t test" + w.cite("clifford1989", "dutilleul1993") + ", and each region was left out in turn."
 	w.paragraph(inDetail+"surrogates and the group’s map", first, ranked, cov, p, "These p speak for other places, not for other people.", fit, more)
 }

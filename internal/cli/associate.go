@@ -126,9 +126,6 @@ func (c *associateCmd) options() corr.Options {
 
 // Run reads, correlates, compares, writes JSON and prints a summary.
 func (c *associateCmd) Run(s streams) error {
-	if err := apart([]place{{"--data", c.Data}}, place{"--json", c.JSON}); err != nil {
-		return err
-	}
 	t, l := c.read()
 	if l.Err() != nil {
 		return l

@@ -67,10 +67,10 @@ The table of docs/methods/crossover.md:
 The table of docs/methods/associations.md (a quarter of an hour on two cores):
   phasl calibrate --associations
 
-The table of docs/methods/receptors.md (four minutes on two cores):
+The tables of docs/methods/receptors.md (half an hour on two cores):
   phasl calibrate --receptors --trials 4000
 
-Receptors found in default trials, as in docs/methods/phantom.md (a minute):
+Receptors found in default trials, as in docs/methods/phantom.md (some minutes):
   phasl calibrate --receptor-trials --trials 2000
 
 ` + exitCodesHelp

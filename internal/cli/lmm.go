@@ -47,9 +47,6 @@ Example:
 
 // Run fits the model, writes JSON and prints a summary.
 func (c *lmmCmd) Run(s streams) error {
-	if err := apart([]place{{"--data", c.Data}}, place{"--json", c.JSON}); err != nil {
-		return err
-	}
 	method, in, err := c.inference()
 	if err != nil {
 		return err

@@ -92,11 +92,7 @@ func (c *receptorsCmd) pairs(panel []receptor.Density) ([][2]int, error) {
 	}
 	for _, text := range c.Compare {
 		if text == "all" {
-			for i := range panel {
-				for j := range i {
-					out = append(out, [2]int{j, i})
-				}
-			}
+			out = append(out, receptor.AllPairs(len(panel))...)
 			continue
 		}
 		found := false

@@ -123,18 +123,6 @@ func (c *receptorsCmd) Validate() error {
 // Run reads the maps, tests them, writes JSON and prints a summary.
 func (c *receptorsCmd) Run(s streams) error {
 	start := time.Now()
-	inputs := []place{{"--map", c.Map}, {"--atlas", c.Atlas}, {"--labels", c.Labels}, {"--values", c.Values}, {"--coords", c.Coords}, {"--distances", c.Distances}, {"--grey", c.Grey}, {"--against", c.Against}}
-	for _, list := range []struct {
-		flag  string
-		files []string
-	}{{"--panel", c.Panel}, {"--covariate", c.Covariate}, {"--people", c.People}} {
-		for _, f := range list.files {
-			inputs = append(inputs, place{list.flag, f})
-		}
-	}
-	if err := apart(inputs, place{"--json", c.JSON}); err != nil {
-		return err
-	}
 	in, faults := c.read()
 	if faults.Err() != nil {
 		return faults

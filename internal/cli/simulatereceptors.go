@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 
@@ -114,16 +113,9 @@ func summariseSimulatedReceptors(w io.Writer, r *pipeline.SimulateResult) {
 		if x.Weight != 0 {
 			weight = num(x.Weight, 1)
 		}
-		rows = append(rows, []string{x.Contrast, x.Target, weight, correlationText(x.Rho), correlationText(x.ResolvedRho)})
+		rows = append(rows, []string{x.Contrast, x.Target, weight, decimals(x.Rho, 2), decimals(x.ResolvedRho, 2)})
 	}
 	fmt.Fprintln(w)
 	table(w, rows)
 	fmt.Fprintln(w, "-: nothing is planted; such correlations are chance")
-}
-
-func correlationText(x pipeline.Number) string {
-	if math.IsNaN(float64(x)) {
-		return ""
-	}
-	return num(x, 2)
 }

@@ -295,14 +295,8 @@ func (g *group) alignEffect(m *crossover.EffectMap, o receptor.Options) {
 				v.Note = "The receptors were not taken together: " + v.Note
 			}
 			rec.Regression, rec.Note = NewRegressionRecord(v.Regression), v.Note
-			var pairs [][2]int
-			for i := range r.panel {
-				for j := range i {
-					pairs = append(pairs, [2]int{j, i})
-				}
-			}
 			var pl diag.List
-			v.Pairs, pl = receptor.CompareReceptors(effect, r.panel, pairs, r.places, o)
+			v.Pairs, pl = receptor.CompareReceptors(effect, r.panel, receptor.AllPairs(len(r.panel)), r.places, o)
 			g.softened(pl)
 			rec.Pairs = ComparisonRecords(v.Pairs)
 		}

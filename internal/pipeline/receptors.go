@@ -119,9 +119,12 @@ func rootCause(err error) string {
 // that says where the panel's targets are from.
 func (p *PanelFiles) Keep(targets []string, file, field string) diag.List {
 	var l diag.List
+	if len(targets) == 0 {
+		return l
+	}
 	missing := p.choose(targets)
-	if len(targets) == 0 || len(missing) == 0 {
-		p.keepAll(targets)
+	if len(missing) == 0 {
+		p.keep(targets)
 		return l
 	}
 	names := p.Targets()
@@ -132,10 +135,8 @@ func (p *PanelFiles) Keep(targets []string, file, field string) diag.List {
 	fix := "give a panel with maps of them"
 	if len(names) > 0 {
 		fix = "choose from " + strings.Join(names, ", ") + " (" + from + ")"
-		for _, t := range missing {
-			if near, ok := diag.Nearest(t, names); ok && len(missing) == 1 {
-				fix = "did you mean " + near + "? There are " + strings.Join(names, ", ") + " (" + from + ")"
-			}
+		if near, ok := diag.Nearest(missing[0], names); ok && len(missing) == 1 {
+			fix = "did you mean " + near + "? There are " + strings.Join(names, ", ") + " (" + from + ")"
 		}
 	}
 	quoted := make([]string, len(missing))
@@ -159,13 +160,6 @@ func (p *PanelFiles) lost() []string {
 		}
 	}
 	return out
-}
-
-// keepAll keeps the maps of targets; of none named, all.
-func (p *PanelFiles) keepAll(targets []string) {
-	if len(targets) > 0 {
-		p.keep(targets)
-	}
 }
 
 // forPlan leaves the maps of the plan's targets. A plan that asks for receptors

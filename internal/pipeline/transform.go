@@ -204,7 +204,7 @@ type RegisterConfig struct {
 }
 
 // RegisterResult says what [RegisterImages] found. Numbers that were not
-// measured are null.
+// measured are left out of its JSON.
 type RegisterResult struct {
 	Fixed    string        `json:"fixed"`
 	Moving   string        `json:"moving"`
