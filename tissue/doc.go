@@ -4,7 +4,8 @@
 // [BrainT1] finds the brain in a T1-weighted image, [BrainASL] in an M0 or
 // control image of an ASL scan, [Segment] gives the fractions of grey matter,
 // white matter and CSF in each voxel of a brain, and [Tissues.ToGrid] carries
-// them to the coarse voxels of the ASL scan.
+// them to the coarse voxels of the ASL scan. [N4] takes the smooth field of coil
+// and slice profile out of an image, of a head or of a brain.
 //
 // Every function returns a report beside its result: which method gave it,
 // whether a fallback had to be taken and why, and what looks implausible. A

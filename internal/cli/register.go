@@ -99,7 +99,7 @@ type transformCmd struct {
 type transformApplyCmd struct {
 	Moving    string   `required:"" type:"existingfile" placeholder:"FILE" help:"Image or series to resample (NIfTI)."`
 	Reference string   `required:"" type:"existingfile" placeholder:"FILE" help:"Image whose grid the result gets (NIfTI)."`
-	Transform []string `required:"" type:"existingfile" sep:"none" placeholder:"FILE" help:"ITK affine text or displacement field (.nii.gz), from the reference to the moving image (repeatable; the first is applied first to points of the reference, as in antsApplyTransforms)."`
+	Transform []string `required:"" type:"existingfile" sep:"none" placeholder:"FILE" help:"ITK transform (text, .mat, .h5), displacement field (.nii.gz) or FLIRT matrix, from the reference to the moving image (repeatable; the first is applied first to points of the reference)."`
 	Interp    string   `enum:"linear,nearest,cubic" default:"linear" help:"Interpolation: ${enum}. nearest is for labels."`
 	Out       string   `required:"" placeholder:"FILE" help:"Result (.nii or .nii.gz); NaN outside the moving image."`
 	Workers   int      `default:"0" help:"Threads; 0: one per CPU. Does not change the result."`
@@ -107,7 +107,10 @@ type transformApplyCmd struct {
 }
 
 func (transformApplyCmd) Help() string {
-	return `Interpolates once, however many transforms there are.
+	return `Interpolates once, however many transforms there are. What a file holds is told
+by its content: transforms of ANTs, fMRIPrep and ASLPrep (ITK) and of FSL (FLIRT)
+are read. A FLIRT matrix made with flirt -in MOVING -ref REFERENCE stands alone;
+in a chain nobody knows the image between: change it first, phasl transform convert.
 
 Example:
   phasl transform apply --moving cbf.nii.gz --reference template.nii.gz --transform sub-01_to-template_warp.nii.gz --transform t1w-to-asl.txt --out cbf_template.nii.gz
@@ -141,6 +144,7 @@ func (c *transformApplyCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	printProblems(s.err, res.Warnings)
 	if err := c.write(s, res); err != nil {
 		return err
 	}

@@ -1,120 +1,21 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
-	"os"
-	"strconv"
-	"strings"
 
 	"phasl/diag"
 	"phasl/internal/atomicfile"
+	"phasl/internal/xfm"
 	"phasl/nifti"
 	"phasl/register"
 	"phasl/voxel"
 )
 
-// maxTransformText bounds a text file of one affine transform [bytes].
-const maxTransformText = 1 << 20
-
-// readTransform reads a displacement field (.nii, .nii.gz) or an affine
-// transform as ITK writes it (text).
-func readTransform(path string) (voxel.Transform, error) {
-	if strings.HasSuffix(path, ".nii") || strings.HasSuffix(path, ".nii.gz") {
-		w, _, err := nifti.ReadWarp(path)
-		if err != nil {
-			return nil, err
-		}
-		return w, nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, &diag.Problem{File: path, Found: rootCause(err), Fix: "check the path", Err: err}
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxTransformText))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	return parseITK(path, b)
-}
-
-// parseITK reads an ITK affine transform text file: y = M·(x − c) + t + c, with
-// M and t the Parameters and c the FixedParameters, in LPS+ mm. It is the
-// inverse of [writeITK].
-func parseITK(path string, b []byte) (voxel.Affine, error) {
-	const fix = "give an affine transform as ITK writes it in text (ANTs: ConvertTransformFile IN.mat OUT.txt), or a field (.nii.gz)"
-	var list diag.List
-	var kind string
-	var numbers, centre []float64
-	if !bytes.HasPrefix(b, []byte("#Insight Transform File")) {
-		list.Errorf(path, "", fix, "not an ITK transform in text")
-		return voxel.Affine{}, list
-	}
-	transforms := 0
-	for line := range strings.Lines(string(b)) {
-		key, value, ok := strings.Cut(strings.TrimSpace(line), ":")
-		if !ok || strings.HasPrefix(key, "#") {
-			continue
-		}
-		switch key {
-		case "Transform":
-			transforms++
-			kind = strings.TrimSpace(value)
-		case "Parameters", "FixedParameters":
-			var v []float64
-			for _, f := range strings.Fields(value) {
-				x, err := strconv.ParseFloat(f, 64)
-				if err != nil || x-x != 0 {
-					list.Errorf(path, key, fix, "%q is not a number", f)
-					continue
-				}
-				v = append(v, x)
-			}
-			if key == "Parameters" {
-				numbers = v
-			} else {
-				centre = v
-			}
-		}
-	}
-	switch kind {
-	case "AffineTransform_double_3_3", "AffineTransform_float_3_3", "MatrixOffsetTransformBase_double_3_3", "MatrixOffsetTransformBase_float_3_3":
-	default:
-		list.Errorf(path, "Transform", fix, "%q is not an affine transform of three dimensions", kind)
-	}
-	if transforms > 1 {
-		list.Errorf(path, "Transform", "give each in a file of its own", "%d transforms where one is expected", transforms)
-	}
-	if len(numbers) != 12 {
-		list.Errorf(path, "Parameters", fix, "%d numbers where an affine transform has 12", len(numbers))
-	}
-	if len(centre) != 3 {
-		list.Errorf(path, "FixedParameters", fix, "%d numbers where an affine transform has 3", len(centre))
-	}
-	if list.Err() != nil {
-		return voxel.Affine{}, list
-	}
-	var a voxel.Affine
-	for i := range 3 {
-		copy(a[i][:3], numbers[3*i:])
-		a[i][3] = numbers[9+i] + centre[i]
-		for j := range 3 {
-			a[i][3] -= a[i][j] * centre[j]
-		}
-	}
-	flip := voxel.Scaling(voxel.Vec{-1, -1, 1})
-	a = flip.Mul(a).Mul(flip)
-	if !a.Invertible() {
-		list.Errorf(path, "Parameters", fix, "the matrix is singular")
-		return voxel.Affine{}, list
-	}
-	return a, nil
-}
+// writeITK writes an affine transform as ITK's text.
+func writeITK(w io.Writer, t voxel.Affine) error { return xfm.WriteText(w, t) }
 
 // ApplyConfig says what [ApplyTransforms] does.
 type ApplyConfig struct {
@@ -135,6 +36,8 @@ type ApplyResult struct {
 	Voxels     int      `json:"voxels"`         // of the reference's grid, one volume
 	Outside    int      `json:"voxels_outside"` // those that fall outside the moving image, NaN in Out
 	Volumes    int      `json:"volumes"`
+
+	Warnings diag.List `json:"-"`
 }
 
 // ApplyTransforms resamples an image or a series onto the grid of another,
@@ -150,12 +53,23 @@ func ApplyTransforms(ctx context.Context, c ApplyConfig) (*ApplyResult, error) {
 		return nil, err
 	}
 	var chain voxel.Chain
-	for _, path := range c.Transforms {
-		t, err := readTransform(path)
+	for n, path := range c.Transforms {
+		// In a chain nobody knows the image that lies between two transforms.
+		var from, to voxel.Grid
+		if n == 0 && ref != nil {
+			from = ref.Grid()
+		}
+		if n == len(c.Transforms)-1 && moving != nil {
+			to = moving.Grid
+		}
+		t, err := xfm.Read(path, from, to)
 		if err := keep(&list, err); err != nil {
 			return nil, err
 		}
-		chain = append(chain, t)
+		if t != nil {
+			list.Add(t.Warnings...)
+			chain = append(chain, t.Map)
+		}
 	}
 	if list.Err() != nil {
 		return nil, list
@@ -165,7 +79,7 @@ func ApplyTransforms(ctx context.Context, c ApplyConfig) (*ApplyResult, error) {
 	}
 	interp := map[string]voxel.Interp{"linear": voxel.Linear, "nearest": voxel.Nearest, "cubic": voxel.Cubic}[c.Interp]
 	out := voxel.ResampleSeries(moving, ref.Grid(), chain, interp, c.Workers)
-	res := &ApplyResult{Moving: c.Moving, Reference: c.Reference, Transforms: c.Transforms, Interp: c.Interp, Out: c.Out,
+	res := &ApplyResult{Warnings: list, Moving: c.Moving, Reference: c.Reference, Transforms: c.Transforms, Interp: c.Interp, Out: c.Out,
 		Voxels: ref.Grid().Len(), Volumes: len(out.Vols)}
 	for _, v := range out.Vols[0] {
 		if v != v {
