@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"phasl/internal/xfm"
 	"phasl/nifti"
 	"phasl/phantom"
 	"phasl/voxel"
@@ -34,14 +35,21 @@ func bentTrial(tb testing.TB, s phantom.Subject) Config {
 	return c
 }
 
+// readTransform reads a transform that the run wrote.
+func readTransform(tb testing.TB, path string) voxel.Transform {
+	tb.Helper()
+	t, err := xfm.Read(path, voxel.Grid{}, voxel.Grid{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return t.Map
+}
+
 // How far [mm] points of the template's brain land from where they truly
 // belong in a person's head, by the transform that was written.
 func misplaced(tb testing.TB, path string, s phantom.Subject, brain *voxel.Mask) float64 {
 	tb.Helper()
-	found, err := readTransform(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	found := readTransform(tb, path)
 	truth := s.FromTemplate()
 	sum, n := 0.0, 0.0
 	for v := 0; v < brain.Len(); v += 7 {
@@ -119,14 +127,7 @@ func TestDeformationIsUsed(t *testing.T) {
 			t.Errorf("%s: the chain of files gives another CBF in %d of %d voxels", how, differ, values)
 		}
 		if how == registerSyN {
-			back, err := readTransform(at(p.AnatomyFiles[0]["template_to_t1w"]))
-			if err != nil {
-				t.Fatal(err)
-			}
-			fore, err := readTransform(at(there))
-			if err != nil {
-				t.Fatal(err)
-			}
+			back, fore := readTransform(t, at(p.AnatomyFiles[0]["template_to_t1w"])), readTransform(t, at(there))
 			sum, n := 0.0, 0.0
 			for v := 0; v < mask.Len(); v += 11 {
 				if mask.In[v] {
