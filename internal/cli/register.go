@@ -15,6 +15,7 @@ type registerCmd struct {
 	FixedMask  string `type:"existingfile" placeholder:"FILE" help:"Voxels of the fixed image that count, on its grid."`
 	MovingMask string `type:"existingfile" placeholder:"FILE" help:"Voxels of the moving image that count, on its grid."`
 	Type       string `enum:"rigid,affine,syn" default:"syn" help:"${enum}: within a person; between people; with a smooth deformation."`
+	Init       string `type:"existingfile" placeholder:"FILE" help:"Affine transform to begin at, right within about 10 mm and 10° (any format that transform apply reads). Default: a search over many."`
 	Out        string `required:"" placeholder:"PREFIX" help:"Start of the names of the outputs."`
 	Seed       uint64 `default:"1" help:"Seed of everything random."`
 	Workers    int    `default:"0" help:"Threads; 0: one per CPU. Does not change the result."`
@@ -30,7 +31,9 @@ func (registerCmd) Help() string {
   PREFIX_inversewarp.nii.gz   with syn: the same back, on the moving image's grid
 
 Fields are ITK's, which ANTs and 3D Slicer read: displacements in mm along LPS
-axes. A result that is not to be trusted is not written: exit code 3.
+axes; phasl transform convert writes them for other programs. A result that is
+not to be trusted is not written: exit code 3. Where the search fails, an affine
+transform made by hand helps: --init.
 
 Example:
   phasl register --fixed template.nii.gz --moving sub-01_T1w.nii.gz --out sub-01_to-template --json -
@@ -52,7 +55,7 @@ func (c *registerCmd) Run(ctx context.Context, s streams) error {
 	for _, p := range pipeline.RegisterOutputs(c.Out, c.Type) {
 		outputs = append(outputs, place{"--out", p})
 	}
-	inputs := []place{{"--fixed", c.Fixed}, {"--moving", c.Moving}, {"--fixed-mask", c.FixedMask}, {"--moving-mask", c.MovingMask}}
+	inputs := []place{{"--fixed", c.Fixed}, {"--moving", c.Moving}, {"--fixed-mask", c.FixedMask}, {"--moving-mask", c.MovingMask}, {"--init", c.Init}}
 	if err := apart(inputs, append(outputs, place{"--json", c.JSON})...); err != nil {
 		return err
 	}
@@ -63,7 +66,7 @@ func (c *registerCmd) Run(ctx context.Context, s streams) error {
 	}
 	res, err := pipeline.RegisterImages(ctx, pipeline.RegisterConfig{
 		Fixed: c.Fixed, Moving: c.Moving, FixedMask: c.FixedMask, MovingMask: c.MovingMask,
-		Type: c.Type, Prefix: c.Out, Seed: c.Seed, Workers: c.Workers, Progress: show,
+		Type: c.Type, Init: c.Init, Prefix: c.Out, Seed: c.Seed, Workers: c.Workers, Progress: show,
 	})
 	prog.end()
 	if err != nil {
@@ -93,7 +96,8 @@ func (c *registerCmd) Run(ctx context.Context, s streams) error {
 }
 
 type transformCmd struct {
-	Apply transformApplyCmd `cmd:"" help:"Resample an image through transforms onto another image's grid."`
+	Apply   transformApplyCmd   `cmd:"" help:"Resample an image through transforms onto another image's grid."`
+	Convert transformConvertCmd `cmd:"" help:"Write transforms as one, in another program's format."`
 }
 
 type transformApplyCmd struct {

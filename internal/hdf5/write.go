@@ -47,10 +47,12 @@ const fewest = 1024
 func Write(w io.Writer, members []Entry, workers int) error {
 	b := &builder{workers: workers}
 	b.reserve(superblockSize)
+	b.heap = b.reserve(heapSize(members))
 	root, tree, heap, err := b.group(members)
 	if err != nil {
 		return err
 	}
+	b.endHeap(heapSize(members))
 	s := b.buf[:0:superblockSize]
 	s = append(s, Signature...)
 	s = append(s, 0, 0, 0, 0, 0, 8, 8, 0) // versions, sizes of addresses and lengths
@@ -75,6 +77,44 @@ func Write(w io.Writer, members []Entry, workers int) error {
 type builder struct {
 	buf     []byte
 	workers int
+	heap    uint64 // address of the collection of texts
+	texts   []byte // what is in it so far
+	count   int
+}
+
+// leastHeap is the least size of a collection of texts [bytes].
+const leastHeap = 4096
+
+// heapSize returns the size of a collection that holds all texts.
+func heapSize(members []Entry) int {
+	n := 16 + textsSize(members)
+	return max(n, leastHeap)
+}
+
+func textsSize(members []Entry) (n int) {
+	for _, m := range members {
+		n += 16 + (len(m.Text)+7)/8*8 + textsSize(m.Members)
+	}
+	return n
+}
+
+// text puts s into the collection and returns its index there.
+func (b *builder) text(s string) int {
+	b.count++
+	b.texts = le(le(le(b.texts, 2, uint64(b.count)), 6, 0), 8, uint64(len(s)))
+	b.texts = append(b.texts, s...)
+	b.texts = append(b.texts, make([]byte, (8-len(s)%8)%8)...)
+	return b.count
+}
+
+// endHeap writes the collection of size bytes.
+func (b *builder) endHeap(size int) {
+	p := le([]byte("GCOL\x01\x00\x00\x00"), 8, uint64(size))
+	p = append(p, b.texts...)
+	if free := size - len(p); free >= 16 { // object 0 is what is free
+		p = le(le(p, 8, 0), 8, uint64(free))
+	}
+	b.put(b.heap, p)
 }
 
 // reserve returns the address of n new bytes, zero so far.
@@ -192,8 +232,9 @@ func (b *builder) dataset(e Entry) (uint64, error) {
 			data = appendFloats(nil, e.Float32s)
 		}
 	default:
-		data = append([]byte(e.Text), 0)
-		kind = le([]byte{0x13, 0, 0, 0}, 4, uint64(len(data))) // ends in a zero byte
+		// ITK reads texts of varying length only. They are sequences of bytes.
+		kind = append(le([]byte{0x19, 1, 0, 0}, 4, 16), 0x10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 8, 0)
+		data = le(le(le(nil, 4, uint64(len(e.Text))), 8, b.heap), 4, uint64(b.text(e.Text)))
 	}
 	space := le([]byte{1, 1, 0, 0, 0, 0, 0, 0}, 8, uint64(n))
 	fill := []byte{2, 2, 2, 0}

@@ -52,25 +52,14 @@ func ApplyTransforms(ctx context.Context, c ApplyConfig) (*ApplyResult, error) {
 	if err := keep(&list, err); err != nil {
 		return nil, err
 	}
-	var chain voxel.Chain
-	for n, path := range c.Transforms {
-		// In a chain nobody knows the image that lies between two transforms.
-		var from, to voxel.Grid
-		if n == 0 && ref != nil {
-			from = ref.Grid()
-		}
-		if n == len(c.Transforms)-1 && moving != nil {
-			to = moving.Grid
-		}
-		t, err := xfm.Read(path, from, to)
-		if err := keep(&list, err); err != nil {
-			return nil, err
-		}
-		if t != nil {
-			list.Add(t.Warnings...)
-			chain = append(chain, t.Map)
-		}
+	var from, to voxel.Grid
+	if ref != nil {
+		from = ref.Grid()
 	}
+	if moving != nil {
+		to = moving.Grid
+	}
+	chain := readChain(c.Transforms, from, to, &list)
 	if list.Err() != nil {
 		return nil, list
 	}
@@ -111,6 +100,7 @@ type RegisterConfig struct {
 	Fixed, Moving         string // images
 	FixedMask, MovingMask string // or empty
 	Type                  string // rigid, affine, syn
+	Init                  string // affine transform to begin at, of any format, or empty
 	Prefix                string // of the outputs
 	Seed                  uint64
 	Workers               int
@@ -178,6 +168,21 @@ func RegisterImages(ctx context.Context, c RegisterConfig) (*RegisterResult, err
 	}
 	fixed, moving := image(c.Fixed), image(c.Moving)
 	fixedMask, movingMask := mask(c.FixedMask, fixed, "--fixed-mask"), mask(c.MovingMask, moving, "--moving-mask")
+	var init *voxel.Affine
+	if c.Init != "" && fixed != nil && moving != nil {
+		t, err := xfm.Read(c.Init, fixed.Grid, moving.Grid)
+		if err := keep(&list, err); err != nil {
+			return nil, err
+		}
+		if t != nil {
+			a, ok := t.Map.(voxel.Affine)
+			if !ok {
+				list.Errorf(c.Init, "", "give its affine part", "a search begins at an affine transform; this one has a displacement field")
+			}
+			init = &a
+			list.Add(t.Warnings...)
+		}
+	}
 	if list.Err() != nil {
 		return nil, list
 	}
@@ -194,7 +199,14 @@ func RegisterImages(ctx context.Context, c RegisterConfig) (*RegisterResult, err
 	var t voxel.Transform
 	var d register.Deformation
 	if c.Type == "syn" {
-		d = register.Deformable(fixed, moving, register.DeformableOptions{FixedMask: fixedMask, MovingMask: movingMask, Seed: c.Seed, Workers: c.Workers, Progress: progress})
+		if init != nil {
+			// Deformable takes its affine part as it is given.
+			r := register.Affine(fixed, moving, register.Options{Init: init, Local: true, FixedMask: fixedMask, MovingMask: movingMask, Seed: c.Seed, Workers: c.Workers})
+			if r.OK() {
+				init = &r.Transform
+			}
+		}
+		d = register.Deformable(fixed, moving, register.DeformableOptions{Init: init, FixedMask: fixedMask, MovingMask: movingMask, Seed: c.Seed, Workers: c.Workers, Progress: progress})
 		a, res.Reason = d.Affine, d.Reason
 		res.Before, res.After, res.JacMin, res.JacMax = finite(d.Before), finite(d.After), finite(d.JacobianMin), finite(d.JacobianMax)
 		res.InvMean, res.InvMax = finite(d.InverseMean), finite(d.InverseMax)
@@ -204,7 +216,7 @@ func RegisterImages(ctx context.Context, c RegisterConfig) (*RegisterResult, err
 		if c.Type == "rigid" {
 			find = register.Rigid
 		}
-		r := find(fixed, moving, register.Options{FixedMask: fixedMask, MovingMask: movingMask, Seed: c.Seed, Workers: c.Workers, Progress: progress})
+		r := find(fixed, moving, register.Options{Init: init, Local: init != nil, FixedMask: fixedMask, MovingMask: movingMask, Seed: c.Seed, Workers: c.Workers, Progress: progress})
 		a, t, res.Reason, res.Overlap = r.Transform, r.Transform, r.Reason, finite(r.Overlap)
 	}
 	res.OK = res.Reason == ""
