@@ -6,6 +6,7 @@ import "strings"
 var works = map[string]Reference{
 	"alexander2018":     {Text: "Alexander-Bloch AF, Shou H, Liu S, et al. On testing for spatial correspondence between maps of human brain structure and function. NeuroImage 2018;178:540–551.", DOI: "10.1016/j.neuroimage.2018.05.070"},
 	"alsop2015":         {Text: "Alsop DC, Detre JA, Golay X, et al. Recommended implementation of arterial spin-labeled perfusion MRI for clinical applications: a consensus of the ISMRM Perfusion Study Group and the European consortium for ASL in dementia. Magn Reson Med 2015;73:102–116.", DOI: "10.1002/mrm.25197"},
+	"avants2008":        {Text: "Avants BB, Epstein CL, Grossman M, Gee JC. Symmetric diffeomorphic image registration with cross-correlation: evaluating automated labeling of elderly and neurodegenerative brain. Med Image Anal 2008;12:26–41.", DOI: "10.1016/j.media.2007.06.004"},
 	"azen2003":          {Text: "Azen R, Budescu DV. The dominance analysis approach for comparing predictors in multiple regression. Psychol Methods 2003;8:129–148.", DOI: "10.1037/1082-989X.8.2.129"},
 	"benjamini1995":     {Text: "Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and powerful approach to multiple testing. J R Stat Soc B 1995;57:289–300.", DOI: "10.1111/j.2517-6161.1995.tb02031.x"},
 	"bollen1985":        {Text: "Bollen KA, Jackman RW. Regression diagnostics: an expository treatment of outliers and influential cases. Sociol Methods Res 1985;13:510–542.", DOI: "10.1177/0049124185013004004"},

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"phasl/nifti"
 	"phasl/register"
@@ -17,10 +16,11 @@ type anatomy struct {
 	t1       *voxel.Image
 	brain    *voxel.Mask
 	tissues  *tissue.Tissues
-	placed   bool         // registration to the template passed its check
-	template voxel.Affine // template world → T1w world, if placed
+	placed   *placement   // nil if no registration to the template passed its check
+	tried    voxel.Affine // template world → T1w world, the affine map found, good or not
 	steps    []StepResult
 	overlays []report.Overlay
+	files    map[string]string // derivatives by what they hold, once written
 	written  bool
 }
 
@@ -59,7 +59,7 @@ func readAnatomy(path, file string, s *space, set Settings, step func(string)) (
 	step("find the brain in the T1w image")
 	brain, rep := tissue.BrainT1(t1, tissue.BrainOptions{Prior: prior, Workers: set.Workers})
 	a.brain = brain
-	a.steps = append(a.steps, brainStep("brain mask of the T1w image", rep.Method, rep.Fallback, rep.Notes, rep.Volume))
+	a.steps = append(a.steps, brainStep(brainT1Step, rep.Method, rep.Fallback, rep.Notes, rep.Volume))
 	if s != nil && s.bare {
 		step("register the T1w brain to the template")
 		o := opt
@@ -69,66 +69,45 @@ func readAnatomy(path, file string, s *space, set Settings, step func(string)) (
 		a.place(r)
 	}
 
+	if a.placed != nil && s.deform {
+		step("deform the template to the T1w image")
+		a.bend(s, set)
+	}
+
 	step("segment the T1w image")
-	tis, srep := tissue.Segment(t1, brain, tissue.SegmentOptions{Workers: set.Workers})
+	segment := tissue.SegmentOptions{Workers: set.Workers}
+	if p := a.priors(s, set.Workers); p != nil {
+		segment.PriorGM, segment.PriorWM, segment.PriorCSF = p.GM, p.WM, p.CSF
+	}
+	tis, srep := tissue.Segment(t1, brain, segment)
 	tis.Bias = nil // a whole head of memory that nobody asks for
 	a.tissues = tis
-	a.steps = append(a.steps, StepResult{Step: "tissue segmentation", OK: srep.Fallback == "" && srep.Converged,
+	a.steps = append(a.steps, StepResult{Step: segmentStep, OK: srep.Fallback == "" && srep.Converged,
 		Detail: join(append([]string{srep.Method, srep.Fallback}, srep.Notes...)),
 		Values: map[string]Number{"csf_ml": Number(srep.Volume[0]), "gm_ml": Number(srep.Volume[1]), "wm_ml": Number(srep.Volume[2])}})
+	if a.placed != nil {
+		a.compareTissues(s, set.Workers)
+	}
 	a.picture(s, set.Workers)
 	return a, nil
 }
 
+// Names of steps in results and flags.
+const (
+	brainT1Step     = "brain mask of the T1w image"
+	segmentStep     = "tissue segmentation"
+	affineStep      = "T1w to template, affine"
+	deformationStep = "T1w to template, deformation"
+	overlapStep     = "tissue overlap with the template"
+)
+
 // place takes over the registration template → T1w.
 func (a *anatomy) place(r register.Result) {
-	a.steps = append(a.steps, registrationStep("T1w to template, affine", r))
-	a.placed, a.template = r.OK(), r.Transform
-}
-
-// picture prepares the overlays of the anatomy for the report.
-func (a *anatomy) picture(s *space, workers int) {
-	edge := func(m *voxel.Image) *voxel.Mask { return m.Threshold(0.5) }
-	small := a.t1.Grid.WithSpacing(voxel.Vec{2, 2, 2}) // the page needs no more
-	show := func(m *voxel.Image) *voxel.Image { return voxel.Average(m, small, voxel.Identity(), 2, workers) }
-	measures := []report.Fact{{Name: "image", Value: filepath.Base(a.file)}}
-	failed := false
-	for _, st := range a.steps {
-		if st.Step == "tissue segmentation" || st.Step == "brain mask of the T1w image" {
-			measures = append(measures, report.Fact{Name: st.Step, Value: st.Detail})
-			failed = failed || !st.OK
-		}
+	a.steps = append(a.steps, registrationStep(affineStep, r))
+	a.tried = r.Transform
+	if r.OK() {
+		a.placed = &placement{affine: r.Transform}
 	}
-	a.overlays = append(a.overlays, report.Overlay{
-		Title:  "Brain mask and tissues on the T1w image",
-		Fixed:  report.Layer{Name: "T1w", Image: show(a.t1)},
-		Moving: report.Layer{Name: "grey matter fraction", Image: show(a.tissues.GM)},
-		Outlines: []report.Outline{
-			{Name: "brain", Mask: edge(show(a.brain.Image()))},
-			{Name: "white matter", Mask: edge(show(a.tissues.WM))},
-		},
-		Measures: measures,
-		Failed:   failed,
-		Look:     "The brain line follows the surface of the brain, without scalp or neck; the white-matter line follows the inner edge of the cortex.",
-	})
-	if s == nil {
-		return
-	}
-	last := a.steps[0]
-	for _, st := range a.steps {
-		if st.Step == "T1w to template, affine" {
-			last = st
-		}
-	}
-	a.overlays = append(a.overlays, report.Overlay{
-		Title:    "T1w image laid onto the template",
-		Fixed:    report.Layer{Name: "template " + s.name, Image: s.t1},
-		Moving:   report.Layer{Name: "T1w", Image: voxel.Resample(a.t1, s.t1.Grid, a.template, voxel.Linear, workers)},
-		Outlines: []report.Outline{{Name: "template brain", Mask: s.brain}},
-		Measures: facts(last),
-		Failed:   !last.OK,
-		Look:     "Flicking between the two, the outer edge of the brain, the ventricles and the corpus callosum stay where they are. An affine registration does not match single folds.",
-	})
 }
 
 func brainStep(name, method, fallback string, notes []string, volume float64) StepResult {

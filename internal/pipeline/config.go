@@ -31,6 +31,13 @@ type Standard struct {
 	Labels       string   // its table; "": found beside it
 	Regions      []string // "NAME=A+B": regions joined from labels
 	MinCoverage  float64  // share of a region that must have values
+
+	// Registration of T1w images to the template: "syn", affine and then a
+	// smooth deformation, or "affine". "": "syn".
+	Registration string
+	// Probabilities of grey matter, white matter and CSF in the template;
+	// "": found beside it, or none.
+	TemplateGM, TemplateWM, TemplateCSF string
 }
 
 // Config says what [Run] is to do.

@@ -203,11 +203,16 @@ func (c *Config) how() (string, error) {
 	k.text("settings", string(b))
 	std := c.Standard
 	std.Template, std.TemplateMask, std.Atlas, std.Labels = "", "", "", ""
+	std.TemplateGM, std.TemplateWM, std.TemplateCSF = "", "", ""
+	if std.Registration == "" {
+		std.Registration = registerSyN
+	}
 	if b, err = json.Marshal(std); err != nil {
 		return "", err
 	}
 	k.text("standard", string(b))
-	for _, f := range [][2]string{{"template", c.Template}, {"mask", c.TemplateMask}, {"atlas", c.Atlas}, {"labels", c.Labels}} {
+	for _, f := range [][2]string{{"template", c.Template}, {"mask", c.TemplateMask}, {"atlas", c.Atlas}, {"labels", c.Labels},
+		{"GM", c.TemplateGM}, {"WM", c.TemplateWM}, {"CSF", c.TemplateCSF}} {
 		k.file(f[0], f[1])
 		k.text(f[0]+" name", filepath.Base(f[1]))
 	}

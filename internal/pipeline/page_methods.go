@@ -158,7 +158,7 @@ func (s *scan) methodsInfo() report.Info {
 		info.Tissue = "the template"
 	}
 	if s.onTemplate {
-		info.Template, info.Warp = s.space.name, "affine"
+		info.Template, info.Warp = s.space.name, s.registration()
 		if rs := s.space.regions; rs != nil {
 			info.Atlas, info.Joined, info.Coverage = rs.name, rs.joined, rs.minCoverage
 		}

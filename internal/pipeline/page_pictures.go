@@ -80,7 +80,7 @@ func (s *scan) overlays() []report.Overlay {
 		if !s.onAnatomy {
 			st := step("ASL to template, affine")
 			o.Measures, o.Failed = facts(st), !st.OK
-			o.Outlines = append(o.Outlines, report.Outline{Name: "white matter of the template", Mask: s.space.segmented(s.set.Workers).WM.Threshold(0.5)})
+			o.Outlines = append(o.Outlines, report.Outline{Name: "white matter of the template", Mask: s.space.fractions(s.set.Workers).WM.Threshold(0.5)})
 		}
 		if rs := s.space.regions; rs != nil {
 			o.Labels, o.Regions = rs.onTemplate, rs.outlined

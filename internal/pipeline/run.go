@@ -199,6 +199,9 @@ func (c *Config) prepare(l *diag.List) {
 	if c.Template != "" && c.TemplateMask == "" {
 		c.TemplateMask = maskBeside(c.Template)
 	}
+	if c.Template != "" && c.TemplateGM == "" && c.TemplateWM == "" && c.TemplateCSF == "" {
+		c.TemplateGM, c.TemplateWM, c.TemplateCSF = priorsBeside(c.Template)
+	}
 	if c.Atlas != "" && c.Labels == "" {
 		c.Labels = labelsBeside(c.Atlas)
 	}

@@ -42,12 +42,13 @@ type scan struct {
 	crude    *voxel.Image  // crude perfusion, to check masks against
 	mask     *voxel.Mask
 
-	toAnatomy   voxel.Affine // ASL world → T1w world
-	onAnatomy   bool         // and it passed its check
-	toTemplate  voxel.Affine // template world → ASL world
-	onTemplate  bool
-	tissues     *tissue.Tissues // on the grid of the series; nil if unknown
-	tissuesFrom string
+	toAnatomy    voxel.Affine    // ASL world → T1w world
+	onAnatomy    bool            // and it passed its check
+	toTemplate   voxel.Transform // template world → ASL world
+	fromTemplate voxel.Transform // and back
+	onTemplate   bool
+	tissues      *tissue.Tissues // on the grid of the series; nil if unknown
+	tissuesFrom  string
 
 	result  *asl.Result
 	quality asl.Quality
@@ -349,8 +350,10 @@ func (s *scan) toT1w() error {
 func (s *scan) toStandard() error {
 	switch {
 	case s.space == nil:
-	case s.onAnatomy && s.anatomy.placed:
-		s.toTemplate, s.onTemplate = s.toAnatomy.Inverse().Mul(s.anatomy.template), true
+	case s.onAnatomy && s.anatomy.placed != nil:
+		p := s.anatomy.placed
+		s.toTemplate, s.onTemplate = chain(p.toT1w(), s.toAnatomy.Inverse()), true
+		s.fromTemplate = chain(s.toAnatomy, p.toTemplate())
 	default: // no T1w image, or none that could be used
 		s.step("register the scan to the template")
 		// Rigid first: a slab that shows part of the head lets an affine
@@ -371,9 +374,20 @@ func (s *scan) toStandard() error {
 			}
 		}
 		s.steps = append(s.steps, registrationStep("ASL to template, affine", r))
-		s.toTemplate, s.onTemplate = r.Transform, r.OK()
+		s.toTemplate, s.fromTemplate, s.onTemplate = r.Transform, r.Transform.Inverse(), r.OK()
 	}
 	return nil
+}
+
+// chain returns the map that applies first, then second; one affine map if
+// both are.
+func chain(first, second voxel.Transform) voxel.Transform {
+	if a, ok := first.(voxel.Affine); ok {
+		if b, ok := second.(voxel.Affine); ok {
+			return b.Mul(a)
+		}
+	}
+	return voxel.Chain{first, second}
 }
 
 // distrust fails a registration most of whose starts ended elsewhere: a head
@@ -395,7 +409,7 @@ func (s *scan) placeTissues() error {
 		s.tissuesFrom = "the T1w image"
 	case s.onTemplate:
 		s.step("bring the template's tissue maps to the scan")
-		s.tissues = s.space.segmented(s.set.Workers).ToGrid(s.series.Grid, s.toTemplate.Inverse(), perVoxel, s.set.Workers)
+		s.tissues = s.space.fractions(s.set.Workers).ToGrid(s.series.Grid, s.fromTemplate, perVoxel, s.set.Workers)
 		s.tissuesFrom = "the template"
 	}
 	return nil

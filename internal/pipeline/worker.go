@@ -117,6 +117,7 @@ func (w *worker) work(started time.Time) (*ParticipantResult, error) {
 			}
 			a.written = true
 			res.Anatomy = append(res.Anatomy, a.steps...)
+			res.AnatomyFiles = append(res.AnatomyFiles, a.files)
 		}
 	}
 	w.tick.step(unit, "write the report")
