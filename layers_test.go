@@ -17,11 +17,11 @@ import (
 // build pass. docs/architecture.md shows the same picture.
 const layers = `
 diag internal/atomicfile internal/inflate internal/keyed internal/par
-voxel internal/keyfile
+voxel internal/keyfile internal/hdf5
 nifti bids
 register tissue asl atlas lmm scales corr nullmap
 crossover receptor
-phantom report internal/assets
+phantom report internal/assets internal/xfm
 internal/pipeline
 internal/cli
 cmd/phasl
@@ -29,7 +29,7 @@ cmd/phasl
 
 // mayTouchSystem lists the packages that open files, print or exit. All
 // others take values and return values.
-var mayTouchSystem = []string{"nifti", "bids", "internal/atomicfile", "internal/assets", "internal/pipeline", "internal/cli", "cmd/phasl"}
+var mayTouchSystem = []string{"nifti", "bids", "internal/atomicfile", "internal/xfm", "internal/assets", "internal/pipeline", "internal/cli", "cmd/phasl"}
 
 // mayUseNetwork lists the packages that reach other machines. One place is
 // enough to look at for who wants to know what leaves this one.

@@ -41,12 +41,12 @@ type Comparison struct {
 // covariates, centred; so a difference in means, variances or regression on the
 // covariates is no reason to reject. After a swap the residuals are formed
 // again (else they would have too little freedom, and the test would reject too
-// often). The statistic is the difference on Fisher's scale over a standard
-// error from the influence values of people,
+// often). The statistic is the difference on Fisher's scale over its jackknife
+// standard error,
 //
-//	T = (z1 − z2)/√Σ(ψ1_i − ψ2_i)²,  ψ = (uv − r(u² + v²)/2)/(1 − r²)
+//	T = (z1 − z2)/√Σ(d_i − d̄)²,  d_i = (z1 − z1 without i) − (z2 − z2 without i)
 //
-// with u and v of mean square 1. The test holds in large samples whatever the
+// scores being kept where they are ranks or bent. The test holds in large samples whatever the
 // distributions, as T is then normal under every relabelling and in the data;
 // docs/methods/associations.md has its error at n = 26. If there are no more
 // swaps in all than o.Permutations, each is taken once.

@@ -123,11 +123,22 @@ func TestSwapByDefinition(t *testing.T) {
 		}
 		return out
 	}
-	for k := range 3 {
+	for _, tt := range []struct {
+		k    int
+		from Removal
+	}{{0, FromBoth}, {1, FromBoth}, {2, FromBoth}, {1, FromX}, {2, FromY}} {
+		k := tt.k
 		a, b := sample(31, n, k, 1.5), sample(32, n, k, -1)
 		var records [2]Data
 		for c, d := range []Data{a, b} {
-			records[c] = Data{X: standard(residuals(d.X, d.Covariates)), Y: standard(residuals(d.Y, d.Covariates))}
+			zx, zy := d.Covariates, d.Covariates
+			switch tt.from {
+			case FromX:
+				zy = nil
+			case FromY:
+				zx = nil
+			}
+			records[c] = Data{X: standard(residuals(d.X, zx)), Y: standard(residuals(d.Y, zy))}
 			for _, z := range d.Covariates {
 				records[c].Covariates = append(records[c].Covariates, standard(residuals(z, nil)))
 			}
@@ -151,16 +162,23 @@ func TestSwapByDefinition(t *testing.T) {
 				for j := range k {
 					d.Covariates = append(d.Covariates, pick(func(d Data) []float64 { return d.Covariates[j] }))
 				}
-				r := Correlate(d, Options{}).R
+				r := Correlate(d, Options{Remove: tt.from}).R
 				z[c] = math.Atanh(r)
-				x, y := standard(residuals(d.X, d.Covariates)), standard(residuals(d.Y, d.Covariates))
-				for i := range n {
-					psi[c][i] = (x[i]*y[i] - r/2*(x[i]*x[i]+y[i]*y[i])) / (1 - r*r)
+				for i := range n { // refitted without person i
+					rest := func(c []float64) []float64 { return slices.Delete(slices.Clone(c), i, i+1) }
+					e := Data{X: rest(d.X), Y: rest(d.Y)}
+					for _, z := range d.Covariates {
+						e.Covariates = append(e.Covariates, rest(z))
+					}
+					psi[c][i] = z[c] - math.Atanh(Correlate(e, Options{Remove: tt.from}).R)
 				}
 			}
-			v := 0.0
+			v, mean := 0.0, 0.0
 			for i := range n {
-				v += (psi[0][i] - psi[1][i]) * (psi[0][i] - psi[1][i])
+				mean += (psi[0][i] - psi[1][i]) / n
+			}
+			for i := range n {
+				v += (psi[0][i] - psi[1][i] - mean) * (psi[0][i] - psi[1][i] - mean)
 			}
 			return (z[0] - z[1]) / math.Sqrt(v)
 		}
@@ -170,9 +188,9 @@ func TestSwapByDefinition(t *testing.T) {
 				hits++
 			}
 		}
-		p := Compare(a, b, Options{Permutations: 1000}).Permutation
+		p := Compare(a, b, Options{Permutations: 1000, Remove: tt.from}).Permutation
 		if !p.Exact || p.Draws != 1<<n || p.Hits != hits {
-			t.Errorf("%d covariates: %+v, want %d of %d", k, p, hits, 1<<n)
+			t.Errorf("%+v: %+v, want %d of %d", tt, p, hits, 1<<n)
 		}
 	}
 }

@@ -147,17 +147,67 @@ func (s *swapper) statistic(w *work, swapped []bool) float64 {
 			return math.NaN()
 		}
 		z[c] = math.Atanh(r)
-		// Influence on atanh r of each person, less that in the other condition.
+		// What each person adds to atanh r, less that in the other condition.
 		sign := float64(1 - 2*c)
-		cross, half := sign/math.Sqrt(uu*vv)/(1-r*r), sign*r/2/(1-r*r)
-		for i, u := range w.u {
-			v := w.v[i]
-			w.diff[i] += cross*u*v - half*(u*u/uu+v*v/vv)
-		}
+		w.without(s.from[c], uu, vv, uv, func(i int, r float64) { w.diff[i] += sign * (z[c] - math.Atanh(r)) })
 	}
-	v := dot(w.diff, w.diff) // they add up to zero
+	mean := 0.0
+	for _, d := range w.diff {
+		mean += d / float64(len(w.diff))
+	}
+	v := 0.0
+	for _, d := range w.diff {
+		v += (d - mean) * (d - mean)
+	}
 	if !(v > 1e-20) {
 		return 0 // nobody differs between the conditions
 	}
 	return (z[0] - z[1]) / math.Sqrt(v)
+}
+
+// nearOne bounds correlations without a person, whose atanh must be finite.
+const nearOne = 1 - 1e-9
+
+// without calls each with the correlation that is left without person i: of the
+// scores in u and v, whose products are uu, vv and uv, made without them. With
+// h the person's leverage in what is removed (mean, basis of the covariates),
+// a product of residuals falls by uv/(1 − h).
+func (w *work) without(from Removal, uu, vv, uv float64, each func(i int, r float64)) {
+	n := float64(len(w.u))
+	// The cross product is also that of both as residuals.
+	other := w.v
+	if from == FromY {
+		other = w.u
+	}
+	if from != FromBoth && w.rank > 0 {
+		copy(w.buf, other)
+		w.project(w.buf)
+		other = w.buf
+	}
+	for i, u := range w.u {
+		v := w.v[i]
+		h := 1 / n
+		for _, q := range w.q[:w.rank] {
+			h += q[i] * q[i]
+		}
+		full, mean := 1/(1-h), n/(n-1)
+		if 1-h < 1e-9 { // the person alone determines a covariate's coefficient
+			full = 0
+		}
+		fu, fv, a, b := full, full, u, v
+		switch from {
+		case FromX:
+			fv, b = mean, other[i]
+		case FromY:
+			fu, a = mean, other[i]
+		}
+		r := (uv - a*b*full) / math.Sqrt((uu-fu*u*u)*(vv-fv*v*v))
+		switch { // nothing varies without the person, or all lie on a line
+		case !(r > -nearOne):
+			r = -nearOne
+		case !(r < nearOne):
+			r = nearOne
+		}
+		each(i, r)
+	}
 }

@@ -47,7 +47,7 @@ func (a *analysis) regionFit(j *job) RegionFit {
 	}
 	var fit *lmm.Fit
 	if out.Failed == "" {
-		fit = m.design.Refit(y, lmm.REML)
+		fit = a.plan.refit(m.design, y)
 		if !(fit.Sigma > 1e-12*largest(y)) {
 			out.Failed = "the fixed effects fit its values exactly; there is no variance to model"
 		}
@@ -66,7 +66,10 @@ func (a *analysis) regionFit(j *job) RegionFit {
 		}
 		out.Components = append(out.Components, Component{Group: v.Group, Term: term, Variance: Number(v.Variance), SD: Number(v.SD)})
 	}
-	if fit.Singular {
+	switch {
+	case fit.Bounded() != fit:
+		out.Notes = append(out.Notes, "a variance is estimated below zero ("+strings.Join(belowZero(fit), ", ")+"): the scans that share it differ more than others; tests use the estimate as it is")
+	case fit.Singular:
 		out.Notes = append(out.Notes, "singular fit: a variance is estimated as zero ("+strings.Join(zeroVariances(fit), ", ")+")")
 	}
 	if !fit.Converged {
@@ -112,6 +115,25 @@ func largest(y []float64) float64 {
 		m = math.Max(m, math.Abs(v))
 	}
 	return m
+}
+
+// refit fits a response as the plan says.
+func (p *Plan) refit(d *lmm.Design, y []float64) *lmm.Fit {
+	if p.Model.Bounded {
+		return d.Refit(y, lmm.REML)
+	}
+	return d.RefitUnbounded(y, lmm.REML)
+}
+
+// belowZero names the random effects whose variance is below zero.
+func belowZero(fit *lmm.Fit) []string {
+	var out []string
+	for _, v := range fit.VarComps() {
+		if v.Variance < 0 {
+			out = append(out, v.Group)
+		}
+	}
+	return out
 }
 
 // zeroVariances names the random effects whose variance is zero.

@@ -82,6 +82,7 @@ func readTrial(t *testing.T, file string) (*Trial, []Value) {
 // bare is a plan for one measure.
 func bare() *Plan {
 	p := DefaultPlan()
+	p.Model.Bounded = true // as lme4 does
 	p.Measures = []Measure{Absolute}
 	return p
 }

@@ -42,10 +42,11 @@ func Associate(p *Plan, tr *Trial, values []Value, ratings []Rating, workers int
 
 // CheckAssociations reports the associations of a plan whose region, score,
 // visit or covariate is not there. regions is nil if they are not known yet:
-// those that the plan names are then taken to be there, global CBF too.
-func CheckAssociations(p *Plan, tr *Trial, regions []string, scores []Rating) diag.List {
+// those that the plan names are then taken to be there, global CBF too. It
+// returns how many people there are for each of the others.
+func CheckAssociations(p *Plan, tr *Trial, regions []string, scores []Rating) ([]AssociationPeople, diag.List) {
 	if len(p.Association) == 0 {
-		return nil
+		return nil, nil
 	}
 	if regions == nil {
 		for i := range p.Association {
@@ -54,21 +55,62 @@ func CheckAssociations(p *Plan, tr *Trial, regions []string, scores []Rating) di
 		regions = append(regions, p.Regions.Global)
 	}
 	a := &analysis{plan: p, tr: tr, scans: tr.Used(), values: map[string][]float64{}}
+	there := make([]float64, len(a.scans)) // stands for values that are not known yet
+	for i := range there {
+		there[i] = 1
+	}
 	for _, r := range regions {
 		if _, ok := a.values[r]; !ok {
 			a.names = append(a.names, r)
-			a.values[r] = nil
+			a.values[r] = there
 		}
 	}
 	slices.Sort(a.names)
 	if name := a.find(p.Regions.Global); name != "" {
-		a.global = make([]float64, len(a.scans))
+		a.global = there
 	}
 	book := newRatingBook(scores, &a.l)
+	var out []AssociationPeople
 	for i := range p.Association {
-		a.newPairing(i, book)
+		if pair := a.newPairing(i, book); pair != nil {
+			out = append(out, pair.people())
+		}
 	}
-	return a.l
+	return out, a.l
+}
+
+// AssociationPeople are the people that an association can be computed from,
+// as far as scans and scores tell: their regions may yet lack a value.
+type AssociationPeople struct {
+	X          string   `json:"x"`
+	Y          string   `json:"y"`
+	Treatments []string `json:"treatments"` // that of the plan first
+	N          []int    `json:"n"`          // people with all that is needed, by treatment
+	Both       int      `json:"both"`       // under every treatment
+	Missing    []string `json:"missing"`    // who lacks what
+}
+
+func (p *pairing) people() AssociationPeople {
+	named := Association{Phase: p.plan.Phase}
+	if named.Phase == "" && len(p.a.tr.Phases) > 0 {
+		named.Phase = p.a.tr.Phases[0]
+	}
+	out := AssociationPeople{Missing: []string{}}
+	out.X, out.Y = p.words(&named)
+	count := map[string]int{}
+	for _, t := range p.order() {
+		rows, missing := p.points(t)
+		out.Treatments, out.N, out.Missing = append(out.Treatments, t), append(out.N, len(rows)), append(out.Missing, missing...)
+		for _, r := range rows {
+			count[r.Subject]++
+		}
+	}
+	for _, n := range count {
+		if n == len(out.Treatments) {
+			out.Both++
+		}
+	}
+	return out
 }
 
 // correlationMethod is the coefficient of a word of the plan.

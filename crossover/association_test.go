@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -225,6 +226,14 @@ func TestAssociationsListWhatIsMissing(t *testing.T) {
 	}
 	if a.By[0].N != 10 || a.By[1].N != 11 || a.Differences[0].N != 9 {
 		t.Errorf("%d, %d people, %d with both", a.By[0].N, a.By[1].N, a.Differences[0].N)
+	}
+	// The check of a plan, which knows no CBF yet, counts and names the same.
+	people, l := crossover.CheckAssociations(symptomPlan(t, symptomAssociation), tr, nil, ratings)
+	if len(l) > 0 || len(people) != 1 {
+		t.Fatal(people, l)
+	}
+	if p := people[0]; !slices.Equal(p.N, []int{10, 11}) || p.Both != 9 || !slices.Equal(p.Missing, a.Missing) || p.X != a.X || p.Y != a.Y {
+		t.Errorf("the check says %+v", p)
 	}
 }
 

@@ -75,7 +75,7 @@ func (tr *Trial) FitMaps(p *Plan, n int, response func(dst []float64, voxel int)
 		}
 	}
 	mf := &mapFit{m: m, scans: len(scans), response: response, log: p.Model.Log, out: out,
-		opt: lmm.BatchOptions{Inference: f.inference(), Contrasts: weights, Workers: workers}}
+		opt: lmm.BatchOptions{Inference: f.inference(), Contrasts: weights, Unbounded: !p.Model.Bounded, Workers: workers}}
 	mf.findPatterns(n)
 	for lo := 0; lo < n; {
 		hi := mf.chunk(lo)

@@ -65,6 +65,7 @@ type ModelPlan struct {
 	DDF        string   // "kenward-roger", "satterthwaite" or "residual"
 	Level      float64  // of confidence intervals
 	Log        bool     // analyse log CBF: effects are ratios
+	Bounded    bool     // keep variances at zero or above: see [lmm.Design.RefitUnbounded]
 }
 
 // A ContrastPlan is a linear function of coefficients that the plan names.

@@ -129,6 +129,7 @@ var planTables = []planTable{
 		{"ddf", func(p *Plan) any { return &p.Model.DDF }, "degrees of freedom: kenward-roger, satterthwaite or residual"},
 		{"level", func(p *Plan) any { return &p.Model.Level }, "level of confidence intervals"},
 		{"log", func(p *Plan) any { return &p.Model.Log }, "analyse the logarithm of CBF: effects are ratios"},
+		{"bounded", func(p *Plan) any { return &p.Model.Bounded }, "keep variances of random effects at zero or above, as lme4 does; false: they may be estimated below zero, so that tests keep their level"},
 	}},
 	{"equivalence", "When a treatment counts as not having changed the phase effect.", []planKey[Plan]{
 		{"margin", func(p *Plan) any { return &p.Equivalence.Margin }, "changes smaller than this count as none"},

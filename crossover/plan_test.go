@@ -295,6 +295,7 @@ func TestPlanRoundTrip(t *testing.T) {
 		p.Trial.Challenge = word.Draw(rt, "challenge")
 		p.Model.Level = rapid.Float64Range(0.500001, 0.999999).Draw(rt, "level")
 		p.Model.Log = rapid.Bool().Draw(rt, "log")
+		p.Model.Bounded = rapid.Bool().Draw(rt, "bounded")
 		p.Equivalence.Margin = rapid.Float64Range(0.5, 99).Draw(rt, "margin")
 		p.Quality.MaxFDMean = rapid.Float64Range(1e-9, 1e9).Draw(rt, "fd")
 		p.Exclude = []crossover.Exclusion{{Subject: "1", Reason: word.Draw(rt, "reason")}}

@@ -133,7 +133,7 @@ type Calibration struct {
 	Unit     string      `json:"margin_unit"`
 	Trials   int         `json:"trials"`
 	Unfitted int         `json:"unfitted"` // trials, of four times as many, without a fit
-	Singular Rate        `json:"singular"` // fits with a variance of zero
+	Singular Rate        `json:"singular"` // fits with a variance of zero or below
 	Effects  []Operating `json:"effects"`
 
 	// Where the interaction truly is at the margin: each should be at most
@@ -363,7 +363,7 @@ type simulated struct {
 
 func (c *calibrator) run(s Scenario, run int) simulated {
 	r := c.batch.Fit(c.opt.Trials, func(dst []float64, j int) { s.draw(dst, c.opt.Seed, run, j) },
-		lmm.BatchOptions{Inference: c.m.f.inference(), Contrasts: c.con, Workers: c.opt.Workers})
+		lmm.BatchOptions{Inference: c.m.f.inference(), Contrasts: c.con, Unbounded: !c.opt.Plan.Model.Bounded, Workers: c.opt.Workers})
 	return simulated{s, run, r}
 }
 

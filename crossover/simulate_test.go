@@ -16,8 +16,9 @@ import (
 // that allows.
 func TestCalibration(t *testing.T) {
 	trials := 2000
-	scenarios := []Scenario{DefaultScenario(), DefaultScenario()}
+	scenarios := []Scenario{DefaultScenario(), DefaultScenario(), DefaultScenario()}
 	scenarios[1].MissingSessions, scenarios[1].MissingScans = 0.1, 0.05
+	scenarios[2].SessionSD = 0
 	if testing.Short() {
 		scenarios = scenarios[:1]
 	}

@@ -36,6 +36,7 @@ func NewBatch(f *Formula, t *Table) (*Batch, error) {
 type BatchOptions struct {
 	Method    Method
 	Inference Inference
+	Unbounded bool       // variances may be below zero, as in [Design.RefitUnbounded]
 	Contrasts []Contrast // weights by Design.Names; none: each coefficient
 	Workers   int        // 0: one for each CPU
 }
@@ -58,7 +59,7 @@ type BatchResult struct {
 	Contrasts     []string
 	Value, SE, DF []float64
 	T, P          []float64
-	Theta         []float64 // by response and variance parameter
+	Theta         []float64 // by response and variance parameter; see Fit.Theta
 	Sigma, LogLik []float64
 	NObs          []int
 	Singular      []bool
@@ -304,8 +305,25 @@ func (w *batchWorker) fit(j int) {
 	st.ev.respond(st.e)
 	o := st.obj
 	min := o.minimise(st.p.d.diagonal())
+	if w.opt.Unbounded && singularTheta(min.theta) {
+		st.ev.direct = true
+		defer func() { st.ev.direct = false }()
+		low, ok := o.below(min.theta)
+		if ok {
+			o.derivatives(low.theta)
+			w.store(j, st, o, low, signedRoots(low.theta))
+			return
+		}
+		st.ev.direct = false
+	}
 	o.derivatives(min.theta)
-	w.store(j, st, o, min)
+	w.store(j, st, o, min, min.theta)
+}
+
+// singularTheta tells whether a variance of a design that has intercepts only
+// is zero or below.
+func singularTheta(theta []float64) bool {
+	return slices.ContainsFunc(theta, func(t float64) bool { return t < singularBelow })
 }
 
 func (w *batchWorker) newState(p *pattern) *batchState {
@@ -350,18 +368,17 @@ func (st *batchState) project(y []float64) {
 	}
 }
 
-func (w *batchWorker) store(j int, st *batchState, o *objective, min minimum) {
+// store takes over the fit whose derivatives o holds; theta is its [Fit.Theta].
+func (w *batchWorker) store(j int, st *batchState, o *objective, min minimum, theta []float64) {
 	out, d := w.out, st.p.d
 	sigma := math.Sqrt(o.red.r2 / o.nu())
 	out.Sigma[j] = sigma
 	out.LogLik[j] = -0.5 * (min.value + d.remlConstant(w.opt.Method))
-	copy(out.Theta[j*d.m:], min.theta)
+	copy(out.Theta[j*d.m:], theta)
 	if !min.converged {
 		out.Outcome[j] = NotConverged
 	}
-	for _, t := range min.theta { // nested designs have intercepts only
-		out.Singular[j] = out.Singular[j] || t < singularBelow
-	}
+	out.Singular[j] = singularTheta(theta)
 	var kr *kenwardRoger
 	var cov []float64
 	var dphi [][]float64
@@ -397,7 +414,10 @@ func (w *batchWorker) store(j int, st *batchState, o *objective, min minimum) {
 // general fits a response one by one.
 func (w *batchWorker) general(j int, st *batchState, y []float64) {
 	out, d := w.out, st.p.d
-	f := d.fitTo(slices.Clone(y), w.opt.Method)
+	f := d.Refit(slices.Clone(y), w.opt.Method)
+	if w.opt.Unbounded {
+		f = d.unbounded(f)
+	}
 	out.Sigma[j], out.LogLik[j], out.Singular[j] = f.Sigma, f.LogLik, f.Singular
 	copy(out.Theta[j*d.m:], f.Theta)
 	if !f.Converged {

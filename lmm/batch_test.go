@@ -97,16 +97,21 @@ func TestBatchEqualsSingle(t *testing.T) {
 		method        Method
 		ddf           DDF
 		nested        bool
+		unbounded     bool
 	}{
-		{"complete", trialFormula, false, REML, KenwardRoger, true},
-		{"missing", trialFormula, true, REML, KenwardRoger, true},
-		{"missing, Satterthwaite", trialFormula, true, REML, Satterthwaite, true},
-		{"ML", trialFormula, true, ML, Satterthwaite, true},
-		{"one intercept", "cbf ~ treatment*phase + (1|subject)", true, REML, KenwardRoger, true},
-		{"covariate", trialFormula + " + motion", true, REML, KenwardRoger, true},
-		{"slope", "cbf ~ treatment*phase + (1 + phase|subject)", true, REML, KenwardRoger, false},
-		{"crossed", "cbf ~ treatment*phase + (1|subject) + (1|period:phase)", false, REML, Satterthwaite, false},
-		{"no random effect", "cbf ~ treatment*phase", true, REML, Residual, false},
+		{"complete", trialFormula, false, REML, KenwardRoger, true, false},
+		{"complete, unbounded", trialFormula, false, REML, KenwardRoger, true, true},
+		{"missing, unbounded", trialFormula, true, REML, KenwardRoger, true, true},
+		{"ML, unbounded", trialFormula, true, ML, Satterthwaite, true, true},
+		{"crossed, unbounded", "cbf ~ treatment*phase + (1|subject) + (1|subject:session) + (1|subject:phase)", true, REML, Satterthwaite, false, true},
+		{"missing", trialFormula, true, REML, KenwardRoger, true, false},
+		{"missing, Satterthwaite", trialFormula, true, REML, Satterthwaite, true, false},
+		{"ML", trialFormula, true, ML, Satterthwaite, true, false},
+		{"one intercept", "cbf ~ treatment*phase + (1|subject)", true, REML, KenwardRoger, true, false},
+		{"covariate", trialFormula + " + motion", true, REML, KenwardRoger, true, false},
+		{"slope", "cbf ~ treatment*phase + (1 + phase|subject)", true, REML, KenwardRoger, false, false},
+		{"crossed", "cbf ~ treatment*phase + (1|subject) + (1|period:phase)", false, REML, Satterthwaite, false, false},
+		{"no random effect", "cbf ~ treatment*phase", true, REML, Residual, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tab := crossover(26)
@@ -129,16 +134,22 @@ func TestBatchEqualsSingle(t *testing.T) {
 			if got := newNested(b.Design) != nil; got != tt.nested {
 				t.Fatalf("nested evaluator: %v, want %v", got, tt.nested)
 			}
-			res := b.FitColumns(ys, BatchOptions{Method: tt.method, Inference: Inference{DDF: tt.ddf}, Workers: 2})
-			again := b.FitColumns(ys, BatchOptions{Method: tt.method, Inference: Inference{DDF: tt.ddf}, Workers: 1})
+			res := b.FitColumns(ys, BatchOptions{Method: tt.method, Inference: Inference{DDF: tt.ddf}, Unbounded: tt.unbounded, Workers: 2})
+			again := b.FitColumns(ys, BatchOptions{Method: tt.method, Inference: Inference{DDF: tt.ddf}, Unbounded: tt.unbounded, Workers: 1})
 			if !slices.Equal(bits(res.P), bits(again.P)) {
 				t.Error("results depend on the number of workers")
 			}
-			singular := 0
+			singular, below := 0, 0
 			for j, y := range ys {
 				one := crossover(26)
 				one.AddNumeric("cbf", y)
 				fit := design(t, tt.formula, one).Fit(tt.method)
+				if tt.unbounded {
+					fit = design(t, tt.formula, one).FitUnbounded(tt.method)
+				}
+				if fit.bounded != nil {
+					below++
+				}
 				if res.Outcome[j] != Fitted || res.NObs[j] != fit.Design.N || res.Singular[j] != fit.Singular {
 					t.Fatalf("response %d: outcome %v, %d observations, singular %v; alone %d, %v", j, res.Outcome[j], res.NObs[j], res.Singular[j], fit.Design.N, fit.Singular)
 				}
@@ -157,6 +168,9 @@ func TestBatchEqualsSingle(t *testing.T) {
 			}
 			if tt.nested && !testing.Short() && singular == 0 {
 				t.Error("no boundary fit among the simulations; they should be tested too")
+			}
+			if tt.unbounded != (below > 0) {
+				t.Errorf("%d fits with a variance below zero", below)
 			}
 		})
 	}

@@ -23,8 +23,9 @@ func (m Method) String() string {
 }
 
 // A VarComp is one variance or covariance, as lme4's VarCorr lists them. For
-// a variance, Term2 is "" and Corr NaN; for a covariance SD is NaN. The
-// residual's group is "Residual", its term "".
+// a variance, Term2 is "" and Corr NaN; for a covariance SD is NaN, and so it
+// is for a variance below zero ([Design.RefitUnbounded]). The residual's group
+// is "Residual", its term "".
 type VarComp struct {
 	Group, Term, Term2 string
 	Variance, SD, Corr float64
@@ -34,7 +35,7 @@ type VarComp struct {
 type Fit struct {
 	Design    *Design
 	Method    Method
-	Theta     []float64 // lower triangle of Λ, term by term, column by column
+	Theta     []float64 // lower triangle of Λ, term by term, column by column; below zero: see RefitUnbounded
 	Sigma     float64   // residual standard deviation, in units of the response
 	Beta      []float64 // estimates of Design.Names
 	LogLik    float64   // log-likelihood; under REML the restricted one
@@ -43,11 +44,12 @@ type Fit struct {
 
 	gamma []float64 // β in the basis Q, as deviation from least squares
 	phi   []float64 // (QᵀV⁻¹Q)⁻¹
-	mo    *moments
 	y     []float64
 	cov   []float64 // covariance of the variance parameters (θ, σ)
 	dphi  [][]float64
 	kr    *kenwardRoger
+
+	bounded *Fit // the fit without variances below zero, if this one has any
 }
 
 // Fit estimates the model by method m. The deviance is minimised by Newton's
@@ -101,15 +103,15 @@ func (d *Design) fitTo(y []float64, m Method) *Fit {
 	e := d.residual(y)
 	o := newObjective(newGeneral(d, e), d.N, d.orth.p, d.m, m == REML)
 	min := o.minimise(d.diagonal())
-	return d.finishFit(y, e, o, min, m)
+	return d.finishFit(y, o, min, m)
 }
 
-func (d *Design) finishFit(y, e []float64, o *objective, min minimum, m Method) *Fit {
+func (d *Design) finishFit(y []float64, o *objective, min minimum, m Method) *Fit {
 	f := &Fit{Design: d, Method: m, Theta: min.theta, Converged: min.converged, y: y}
 	o.derivatives(min.theta)
 	f.Sigma = math.Sqrt(o.red.r2 / o.nu())
 	f.LogLik = -0.5 * (min.value + d.remlConstant(m))
-	f.gamma, f.phi, f.mo = o.red.gamma, o.red.phi, o.ev.(*general).copyMoments()
+	f.gamma, f.phi = o.red.gamma, o.red.phi
 	f.Beta = make([]float64, d.orth.p)
 	copy(f.Beta, d.projection(y))
 	for i, g := range f.gamma {
@@ -119,12 +121,10 @@ func (d *Design) finishFit(y, e []float64, o *objective, min minimum, m Method) 
 	f.cov, f.dphi = varianceParameters(o, min.theta, f.Sigma)
 	f.Singular = f.singular()
 	if m == REML {
-		f.kr = newKenwardRoger(f.mo, f.phi)
+		f.kr = newKenwardRoger(o.mo, f.phi)
 	}
 	return f
 }
-
-func (g *general) copyMoments() *moments { mo := g.mo; return &mo }
 
 // singularBelow is the diagonal of Λ below which a fit counts as singular;
 // lme4 asks for 1e-4.
@@ -154,6 +154,9 @@ func (f *Fit) VarComps() []VarComp {
 		c := mul(l, transpose(l, r.k), r.k, r.k, r.k)
 		for i := range r.k {
 			v := s2 * c[i*r.k+i]
+			if r.k == 1 && f.Theta[r.theta] < 0 {
+				v = -v
+			}
 			out = append(out, VarComp{g.Name, g.Terms[i], "", v, math.Sqrt(v), math.NaN()})
 		}
 		for j := range r.k {
@@ -189,7 +192,10 @@ func (f *Fit) Notes() diag.List {
 	if s := f.Design.missingNote(); s != "" {
 		l.Warnf(name, f.Design.Formula.String(), "fill the cells if the values are known", "%s", s)
 	}
-	if f.Singular {
+	switch {
+	case f.bounded != nil:
+		l.Warnf(name, f.Design.Formula.String(), "report it; tests use it as it is, so that they keep their level", "a variance is estimated below zero: %s", list(f.below()))
+	case f.Singular:
 		l.Warnf(name, f.Design.Formula.String(), "report it; a simpler random part gives the same estimates", "the fit is singular: a variance is zero or a correlation ±1")
 	}
 	if !f.Converged {

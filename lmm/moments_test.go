@@ -79,9 +79,17 @@ func TestMomentsDense(t *testing.T) {
 		}
 		vw.Mul(&inv, wm)
 		logdet, _ := mat.LogDet(v)
-		for name, ev := range map[string]evaluator{"general": newGeneral(d, e), "nested": nestedFor(d, e)} {
+		evaluators := map[string]evaluator{"general": newGeneral(d, e), "nested": nestedFor(d, e)}
+		if d.scalar() {
+			evaluators["explicit"] = newExplicit(d, e)
+		}
+		for name, ev := range evaluators {
 			if ev == nil {
 				continue
+			}
+			theta := theta
+			if name == "explicit" { // it takes η
+				theta = squares(theta)
 			}
 			if n, ok := ev.(*nestedEval); ok && n.nd.rot != nil {
 				t.Fatalf("%s: a design with gaps must not be diagonal", formula)
@@ -136,6 +144,14 @@ func nestedFor(d *Design, e []float64) evaluator {
 	ev := newNestedEval(nd)
 	ev.respond(e)
 	return ev
+}
+
+func squares(theta []float64) []float64 {
+	out := make([]float64, len(theta))
+	for i, v := range theta {
+		out[i] = v * v
+	}
+	return out
 }
 
 // TestDerivatives compares gradient and Hessian with differences of the

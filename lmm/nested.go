@@ -258,6 +258,7 @@ type nestedEval struct {
 	be     []float64 // unit sums of e
 	bs     []float64 // block sums of e
 	mo     moments
+	direct bool  // θ is η itself
 	cells  []int // elements in use, if the matrices are diagonal in Q
 	first  []float64
 	second []float64
@@ -345,10 +346,34 @@ func (e *nestedEval) respond(res []float64) {
 func (e *nestedEval) lambda(theta []float64) (first, second []float64) {
 	m := e.nd.m
 	for k, t := range theta { // η = θ²
+		if e.direct {
+			e.first[k*m+k], e.second[(k*m+k)*m+k] = 1, 0
+			continue
+		}
 		e.first[k*m+k] = 2 * t
 		e.second[(k*m+k)*m+k] = 2
 	}
 	return e.first, e.second
+}
+
+// positive tells whether V is positive definite.
+func (nd *nestedDesign) positive(a, g float64) bool {
+	for _, m := range nd.sizes {
+		if !(1+a*float64(m) > 0) {
+			return false
+		}
+	}
+	for _, bk := range nd.kinds {
+		var s float64
+		for _, i := range bk.have {
+			m := float64(nd.sizes[i])
+			s += float64(bk.units[i]) * m / (1 + a*m)
+		}
+		if !(1+g*s > 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // coefficient is a function of (a, g) with its derivatives.
@@ -373,6 +398,15 @@ func (e *nestedEval) moments(theta []float64, deriv bool) *moments {
 	a, g := theta[0]*theta[0], 0.0
 	if nd.m == 2 {
 		g = theta[1] * theta[1]
+	}
+	if e.direct {
+		if a = theta[0]; nd.m == 2 {
+			g = theta[1]
+		}
+		if !nd.positive(a, g) {
+			mo.logdet = math.NaN()
+			return mo
+		}
 	}
 	var ld coefficient
 	for k, size := range nd.sizes {

@@ -54,8 +54,8 @@ func (r *reduced) from(mo *moments) {
 func (r *reduced) fromDiagonal(mo *moments) {
 	p := mo.p
 	w := p + 1
-	r.ok, r.logdet, r.r2 = true, 0, mo.s[w*w-1]
-	prod := 1.0 // of the diagonal, whose elements are within (0, 1]
+	r.ok, r.logdet, r.r2 = !math.IsNaN(mo.logdet), 0, mo.s[w*w-1]
+	prod := 1.0 // of the diagonal
 	for i := range p {
 		d := mo.s[i*w+i]
 		r.ok = r.ok && d > 0
@@ -63,7 +63,7 @@ func (r *reduced) fromDiagonal(mo *moments) {
 		g := b / d
 		r.r2 -= b * g
 		r.gamma[i], r.u[i], r.phi[i*p+i] = g, -g, 1/d
-		if prod *= d; prod < 1e-200 {
+		if prod *= d; prod < 1e-200 || prod > 1e200 {
 			r.logdet += math.Log(prod)
 			prod = 1
 		}
@@ -101,6 +101,7 @@ type objective struct {
 	ak      []float64 // first p elements of A_k u, m × p
 	tmp     []float64
 
+	mo      *moments  // at the last call with derivatives
 	f, g, h []float64 // value, gradient and Hessian in θ
 }
 
@@ -158,6 +159,7 @@ func (o *objective) derivatives(theta []float64) float64 {
 	if math.IsInf(f, 1) {
 		return f
 	}
+	o.mo = mo
 	o.byEta(mo)
 	m := o.m
 	nu := o.nu()

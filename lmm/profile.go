@@ -10,6 +10,7 @@ import (
 // else maximised again with βᵢ = b, exceeds its minimum by less than the χ²₁
 // quantile. i counts in Design.Names. It panics if i is out of range.
 func (f *Fit) ProfileCoefficient(i int, level float64) (low, high float64) {
+	f = f.Bounded()
 	d := f.Design
 	m := len(d.Columns)
 	col := d.orth.kept[i]
@@ -48,6 +49,7 @@ func (f *Fit) ProfileCoefficient(i int, level float64) (low, high float64) {
 // is within reach. NaN if the term has several effects, whose standard
 // deviations are not parameters of their own.
 func (f *Fit) ProfileSD(t int, level float64) (low, high float64) {
+	f = f.Bounded()
 	d := f.Design
 	best := f
 	if f.Method != ML {

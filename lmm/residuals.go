@@ -12,6 +12,7 @@ import (
 //
 //	b = ΛΛᵀZᵀV⁻¹(y − Xβ)
 func (f *Fit) RandomEffects() [][]float64 {
+	f = f.Bounded()
 	d := f.Design
 	out := make([][]float64, len(d.ran))
 	lam := make([][]float64, len(d.ran))
@@ -78,6 +79,7 @@ func (f *Fit) Fitted() []float64 {
 // Residuals returns y − Xβ − Zb for each of Design.Rows. Divided by Sigma they
 // should look like standard normal values.
 func (f *Fit) Residuals() []float64 {
+	f = f.Bounded()
 	d := f.Design
 	out := f.marginalResiduals()
 	for t, b := range f.RandomEffects() {
@@ -92,6 +94,7 @@ func (f *Fit) Residuals() []float64 {
 // Simulate draws a response from the fitted model. Equal seeds and draws give
 // equal responses.
 func (f *Fit) Simulate(seed uint64, draw int) []float64 {
+	f = f.Bounded()
 	d := f.Design
 	var key [32]byte
 	for i := range 8 {

@@ -33,7 +33,7 @@ type CalibrationOptions struct {
 	// map are not independent: standard errors are those of the means of maps.
 	Maps, Partners int
 	// Thorough multiplies Maps, and divides Partners, for the tests that cost
-	// least (all but brainsmash, moran and variogram); 0: 1.
+	// least (all but brainsmash and variogram); 0: 1.
 	Thorough   int
 	Surrogates int       // for each map; 0: 199, with which p ≤ 0.05 is exact
 	Rho        []float64 // correlations for power; nil: 0.3 and 0.5
@@ -93,6 +93,9 @@ func Calibrate(layout Layout, fields []PowerLaw, o CalibrationOptions) ([]Calibr
 	if slices.Contains(o.Tests, string(GP)) || slices.Contains(o.Tests, Least) {
 		trial.family = NewFamily(layout.Coords, nil, o.Workers)
 	}
+	if slices.Contains(o.Tests, string(Moran)) || slices.Contains(o.Tests, string(MoranPair)) {
+		trial.moran = newMoranBasis(trial.d)
+	}
 	for i := range n {
 		if layout.Cortex == nil || layout.Cortex[i] {
 			trial.cortex = append(trial.cortex, i)
@@ -104,7 +107,7 @@ func Calibrate(layout Layout, fields []PowerLaw, o CalibrationOptions) ([]Calibr
 		for ti, test := range o.Tests {
 			c := Calibrated{Test: test, N: n, Alpha: field.Alpha, Symmetry: field.Symmetry, Maps: o.Maps}
 			partners := o.Partners
-			if test != string(BrainSMASH) && test != string(Variogram) && test != string(Moran) && test != string(MoranPair) {
+			if test != string(BrainSMASH) && test != string(Variogram) {
 				c.Maps *= o.Thorough
 				partners = max(1, partners/o.Thorough)
 			}
@@ -157,6 +160,7 @@ type trial struct {
 	d      *Distances
 	family *Family
 	cortex []int
+	moran  *moranBasis
 }
 
 // one draws map k and its partners and returns the share of partners found
@@ -237,13 +241,13 @@ func (t *trial) judge(test string, x []float64, k int) func(y []float64) func(rh
 			}
 		}
 	}
-	m := Map{Values: x, Coords: t.layout.Coords}
+	m := Map{Values: x, Coords: t.layout.Coords, Distances: t.d}
 	at := func(y []float64) []float64 { return y }
 	if test == string(Spin) {
 		m = Map{Values: take(x, t.cortex), Coords: take(t.layout.Coords, t.cortex), Sphere: take(t.layout.Sphere, t.cortex)}
 		at = func(y []float64) []float64 { return take(y, t.cortex) }
 	}
-	n, l := New(m, Options{Method: Method(test), Seed: seed, Workers: 1})
+	n, l := New(m, Options{Method: Method(test), Seed: seed, Workers: 1, moran: t.moran})
 	if l.Err() != nil {
 		return direct(func([]float64) float64 { return math.NaN() })
 	}

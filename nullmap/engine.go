@@ -70,7 +70,10 @@ func (m Map) engine(l *diag.List, o Options, family *Family) (engine, []Paramete
 		}
 		return newSmash(m.Values, d, s), []Parameter{{"percentile", s.Percentile, "%"}, {"lags", float64(s.Lags), ""}, {"deltas", float64(len(s.Deltas)), ""}}
 	case Moran, MoranPair:
-		e := newMoran(m.Values, d, o.Method == MoranPair)
+		if o.moran == nil {
+			o.moran = newMoranBasis(d)
+		}
+		e := o.moran.of(m.Values, o.Method == MoranPair)
 		return e, []Parameter{{"eigenvectors", float64(len(e.c)), ""}}
 	}
 	return m.process(l, o, family, d)

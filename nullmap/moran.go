@@ -21,16 +21,19 @@ import (
 //
 // Source: Wagner & Dray 2015, doi:10.1111/2041-210X.12407.
 type moran struct {
-	n      int
-	pair   bool
-	lambda []float64
-	u      []float64
-	c      []float64
-	pool   sync.Pool
+	*moranBasis
+	pair bool
+	c    []float64
+	pool sync.Pool
 }
 
-func newMoran(x []float64, d *Distances, pair bool) *moran {
-	m := &moran{n: d.N, pair: pair}
+// A moranBasis holds the eigenvectors, which belong to the places alone.
+type moranBasis struct {
+	lambda []float64
+	u      []float64
+}
+
+func newMoranBasis(d *Distances) *moranBasis {
 	smallest := math.Inf(1)
 	for _, v := range d.D {
 		if v > 0 {
@@ -44,10 +47,17 @@ func newMoran(x []float64, d *Distances, pair bool) *moran {
 			w.SetSym(j, i, 1/math.Max(d.D[i*d.N+j], smallest))
 		}
 	}
-	m.lambda, m.u = contrasts(w)
-	m.c = make([]float64, d.N-1)
-	(&cell{lambda: m.lambda, u: m.u}).project(m.c, centred(x))
-	m.pool.New = func() any { return &moranWork{make([]int32, d.N-1), make([]float64, d.N-1)} }
+	b := &moranBasis{}
+	b.lambda, b.u = contrasts(w)
+	return b
+}
+
+// of returns what draws surrogates of a map.
+func (b *moranBasis) of(x []float64, pair bool) *moran {
+	n := len(x) - 1
+	m := &moran{moranBasis: b, pair: pair, c: make([]float64, n)}
+	(&cell{lambda: b.lambda, u: b.u}).project(m.c, centred(x))
+	m.pool.New = func() any { return &moranWork{make([]int32, n), make([]float64, n)} }
 	return m
 }
 

@@ -66,7 +66,8 @@ type Options struct {
 	// Family is one made for just the places of the map that have a value, to
 	// save making it again; nil: made.
 	Family *Family
-	seeds  int // of the subset that many places are fitted on; 0: subsetSeeds
+	moran  *moranBasis // likewise, for Moran and MoranPair
+	seeds  int         // of the subset that many places are fitted on; 0: subsetSeeds
 }
 
 // A Parameter is a number that tells how surrogates are made.

@@ -175,6 +175,42 @@ func TestRegionsHaveNames(t *testing.T) {
 	}
 }
 
+// The further waves displace by what was asked for, in both directions, and
+// never fold.
+func TestSubjectWarp(t *testing.T) {
+	for seed := range uint64(6) {
+		plain, bent := Subject{Seed: seed + 1, Affine: true}, Subject{Seed: seed + 1, Affine: true, Warp: 3}
+		a, b, back := plain.ToTemplate(), bent.ToTemplate(), bent.FromTemplate()
+		r := stream(9, "test points", seed)
+		var squares, n float64
+		for range 3000 {
+			p := voxel.Vec{140*r.Float64() - 70, 170*r.Float64() - 100, 140*r.Float64() - 65}
+			q := b.Map(p)
+			d := voxel.Distance(a.Map(p), q)
+			squares, n = squares+d*d, n+1
+			if e := voxel.Distance(back.Map(q), p); e > 1e-5 {
+				t.Fatalf("seed %d: %v goes to %v and back with an error of %g mm", seed+1, p, q, e)
+			}
+			// A small tetrahedron keeps its orientation.
+			var m voxel.Affine
+			for c := range 3 {
+				e := p
+				e[c] += 0.01
+				f := b.Map(e)
+				for row := range 3 {
+					m[row][c] = (f[row] - q[row]) / 0.01
+				}
+			}
+			if det := m.Det(); !(det > 0.05) {
+				t.Fatalf("seed %d: determinant %.2f at %v", seed+1, det, p)
+			}
+		}
+		if rms := math.Sqrt(squares / n); !(rms > 1.5 && rms < 3.6) { // 3 mm on average over people, less where it was held back
+			t.Errorf("seed %d: displaced by %.2f mm", seed+1, rms)
+		}
+	}
+}
+
 func TestSubject(t *testing.T) {
 	s := Subject{Seed: 3}
 	to, from := s.ToTemplate(), s.FromTemplate()

@@ -222,6 +222,9 @@ func (w *writer) model(d *trialData, plan *crossover.Plan) {
 	if log {
 		first += " The logarithm of CBF was modelled, so that effects are ratios."
 	}
+	if plan != nil && !plan.Model.Bounded {
+		first += " Variances of random effects could be estimated below zero" + w.cite("nelder1954") + ", so that tests keep their level where one is zero."
+	}
 	var df string
 	if plan != nil {
 		switch plan.Model.DDF {

@@ -384,7 +384,7 @@ func (v *groupView) models(m measureData) {
 			out.State = append(out.State, tag{"ok", "✓", "converged"})
 		}
 		if f.Singular {
-			out.State = append(out.State, tag{"warn", "!", "singular: a variance is estimated as zero"})
+			out.State = append(out.State, tag{"warn", "!", "singular: a variance is estimated as zero or below"})
 		}
 		for _, t := range f.Tests {
 			out.Tests = append(out.Tests, testCells{t.Term, fixed(float64(t.NumDF), 0) + ", " + degrees(t.DenDF), fixed(float64(t.F), 2), pValue(t.P)})

@@ -40,7 +40,7 @@ type Info struct {
 	Tissue     string   // how grey and white matter were found: "a T1-weighted image of the same person"
 	ToAnatomy  string   // "mutual information" or "boundary"; "": no T1-weighted image
 	Template   string   // name of the template
-	Warp       string   // "affine", "deformable"; "": not to template
+	Warp       string   // "affine", "syn" (affine and deformation); "": not to template
 	Atlas      string   // name of the atlas
 	Joined     []string // regions joined from labels: "sgACC = ACC_sub_L + ACC_sub_R"
 	Coverage   float64  // least coverage of a region that is reported, 0–1
@@ -320,15 +320,15 @@ func (w *writer) space(in Info) {
 	}
 	var tpl string
 	if in.Template != "" && in.Warp != "" {
-		kind := "a 12-parameter affine"
+		kind := "a 12-parameter affine transformation"
 		if in.Warp != "affine" {
-			kind = "a " + in.Warp
+			kind = "an affine transformation and a symmetric diffeomorphic deformation of the T1-weighted image that maximised local cross-correlation (SyN type" + w.cite("avants2008") + ")"
 		}
 		tpl = "Images were brought to the template " + in.Template
 		if strings.Contains(in.Template, "2009") {
 			tpl += w.cite("fonov2011")
 		}
-		tpl += " by " + kind + " transformation; all transformations were joined, so that the CBF map was resampled once, by linear interpolation."
+		tpl += " by " + kind + "; all transformations were joined, so that the CBF map was resampled once, by linear interpolation."
 	}
 	var regions string
 	if in.Atlas != "" {

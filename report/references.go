@@ -6,6 +6,7 @@ import "strings"
 var works = map[string]Reference{
 	"alexander2018":     {Text: "Alexander-Bloch AF, Shou H, Liu S, et al. On testing for spatial correspondence between maps of human brain structure and function. NeuroImage 2018;178:540–551.", DOI: "10.1016/j.neuroimage.2018.05.070"},
 	"alsop2015":         {Text: "Alsop DC, Detre JA, Golay X, et al. Recommended implementation of arterial spin-labeled perfusion MRI for clinical applications: a consensus of the ISMRM Perfusion Study Group and the European consortium for ASL in dementia. Magn Reson Med 2015;73:102–116.", DOI: "10.1002/mrm.25197"},
+	"avants2008":        {Text: "Avants BB, Epstein CL, Grossman M, Gee JC. Symmetric diffeomorphic image registration with cross-correlation: evaluating automated labeling of elderly and neurodegenerative brain. Med Image Anal 2008;12:26–41.", DOI: "10.1016/j.media.2007.06.004"},
 	"azen2003":          {Text: "Azen R, Budescu DV. The dominance analysis approach for comparing predictors in multiple regression. Psychol Methods 2003;8:129–148.", DOI: "10.1037/1082-989X.8.2.129"},
 	"benjamini1995":     {Text: "Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and powerful approach to multiple testing. J R Stat Soc B 1995;57:289–300.", DOI: "10.1111/j.2517-6161.1995.tb02031.x"},
 	"bollen1985":        {Text: "Bollen KA, Jackman RW. Regression diagnostics: an expository treatment of outliers and influential cases. Sociol Methods Res 1985;13:510–542.", DOI: "10.1177/0049124185013004004"},
@@ -30,6 +31,7 @@ var works = map[string]Reference{
 	"herscovitch1985":   {Text: "Herscovitch P, Raichle ME. What is the correct value for the brain–blood partition coefficient for water? J Cereb Blood Flow Metab 1985;5:65–69.", DOI: "10.1038/jcbfm.1985.9"},
 	"holm1979":          {Text: "Holm S. A simple sequentially rejective multiple test procedure. Scand J Stat 1979;6:65–70.", DOI: "10.2307/4615733"},
 	"johnson2000":       {Text: "Johnson JW. A heuristic method for estimating the relative weight of predictor variables in multiple regression. Multivariate Behav Res 2000;35:1–19.", DOI: "10.1207/S15327906MBR3501_1"},
+	"nelder1954":        {Text: "Nelder JA. The interpretation of negative components of variance. Biometrika 1954;41:544–548.", DOI: "10.1093/biomet/41.3-4.544"},
 	"kenward1997":       {Text: "Kenward MG, Roger JH. Small sample inference for fixed effects from restricted maximum likelihood. Biometrics 1997;53:983–997.", DOI: "10.2307/2533558"},
 	"laird1982":         {Text: "Laird NM, Ware JH. Random-effects models for longitudinal data. Biometrics 1982;38:963–974.", DOI: "10.2307/2529876"},
 	"lakens2013":        {Text: "Lakens D. Calculating and reporting effect sizes to facilitate cumulative science: a practical primer for t-tests and ANOVAs. Front Psychol 2013;4:863.", DOI: "10.3389/fpsyg.2013.00863"},

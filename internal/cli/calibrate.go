@@ -43,6 +43,7 @@ type calibrateCmd struct {
 	Plan    string   `type:"existingfile" placeholder:"FILE" group:"Analysis" help:"Analysis plan (plan.toml); its model, margin and prior are used."`
 	Formula string   `placeholder:"F" sep:"none" group:"Analysis" help:"Model, in place of the plan's."`
 	DDF     string   `name:"ddf" placeholder:"METHOD" group:"Analysis" help:"Degrees of freedom, in place of the plan's: kr (Kenward-Roger), satterthwaite or residual."`
+	Bounded bool     `group:"Analysis" help:"Keep variances at zero or above, whatever the plan says."`
 	Margin  *float64 `placeholder:"M" group:"Analysis" help:"Margin of equivalence, in place of the plan's, in the plan's unit; without a plan, in percent of the phase effect under the reference."`
 
 	calibrateNulls
@@ -133,6 +134,9 @@ func (c *calibrateCmd) Run(ctx context.Context, s streams) error {
 	if c.Formula != "" {
 		opt.Plan.Model.Formula = c.Formula
 	}
+	if c.Bounded {
+		opt.Plan.Model.Bounded = true
+	}
 	if d := ddfNames[c.DDF]; d != "" {
 		opt.Plan.Model.DDF = d
 	}
@@ -211,7 +215,7 @@ func printCalibration(w io.Writer, c *crossover.Calibration) {
 		{"  \"not lessened\", as given", rateText(c.NotLessened)},
 	})
 	fmt.Fprintf(w, "\nBayes factor for no interaction, as given: median %s; above 3 in %s %%, below 1/3 in %s %%\n", fixed(c.BFMedian, 2), rateText(c.BFFor), rateText(c.BFAgainst))
-	fmt.Fprintf(w, "fits with a variance of zero: %s %%; without a fit: %d of %d\n", rateText(c.Singular), c.Unfitted, 4*c.Trials)
+	fmt.Fprintf(w, "fits with a variance of zero or below: %s %%; without a fit: %d of %d\n", rateText(c.Singular), c.Unfitted, 4*c.Trials)
 	fmt.Fprintln(w, "± is the Monte Carlo standard error; sizes in mL/100 g/min")
 }
 

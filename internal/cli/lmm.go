@@ -21,6 +21,7 @@ type lmmCmd struct {
 	Adjust   string   `enum:"holm,bonferroni,tukey,bh,none" default:"holm" help:"Adjustment of the contrasts' p: ${enum}. tukey is for --pairs of one set of means."`
 	Level    float64  `default:"0.95" help:"Level of the intervals."`
 
+	Unbounded bool   `help:"Variances of random effects may be estimated below zero (SAS: nobound), so that tests keep their level where one is zero."`
 	Profile   bool   `help:"Profile-likelihood intervals too, of coefficients and standard deviations (JSON key profile)."`
 	Against   string `placeholder:"F0" sep:"none" help:"A smaller model of the same response: likelihood-ratio test by ML (JSON key lrt)."`
 	Bootstrap int    `placeholder:"N" help:"Parametric bootstrap with N draws: percentile intervals (JSON key bootstrap), and the p of --against."`
@@ -97,6 +98,9 @@ func (c *lmmCmd) Run(s streams) error {
 		}
 	}
 	fit := design.Fit(method)
+	if c.Unbounded {
+		fit = design.FitUnbounded(method)
+	}
 	var means []lmm.Mean
 	for _, e := range c.EMM {
 		m, err := fit.Means(splitFactors(e), in)

@@ -59,7 +59,10 @@ func (c *lmmCmd) summarise(w io.Writer, r lmmJSON) {
 	}
 	c.summariseFurther(w, r, ci)
 	fmt.Fprintf(w, "\ndegrees of freedom: %s\n", c.DDF)
-	if r.Singular {
+	switch {
+	case slices.ContainsFunc(r.Components, func(v lmmVariance) bool { return v.Term2 == "" && v.Variance < 0 }):
+		fmt.Fprintln(w, "A variance is estimated below zero.")
+	case r.Singular:
 		fmt.Fprintln(w, "The fit is singular: a variance is zero or a correlation ±1.")
 	}
 }

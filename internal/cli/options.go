@@ -46,6 +46,10 @@ func (f analysisFlags) settings() pipeline.Settings {
 type spaceFlags struct {
 	Template     string   `type:"existingfile" placeholder:"FILE" group:"Standard space" help:"T1w template image (NIfTI) that defines the standard space."`
 	TemplateMask string   `type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Brain mask of the template; found beside it if named as FSL or TemplateFlow do, else computed."`
+	TemplateGM   string   `name:"template-gm" type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Probability of grey matter in the template; found beside it if named as TemplateFlow does (label-GM_probseg). Likewise --template-wm and --template-csf."`
+	TemplateWM   string   `name:"template-wm" type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Probability of white matter in the template."`
+	TemplateCSF  string   `name:"template-csf" type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Probability of CSF in the template; without it, what is left of its brain."`
+	Registration string   `enum:"syn,affine" default:"syn" group:"Standard space" help:"How the T1w image is brought to the template: syn (affine, then a smooth deformation), affine. A scan without a T1w image comes there by an affine map."`
 	Space        string   `placeholder:"NAME" group:"Standard space" help:"Name of the template's space for file names; taken from the template's file name if that says it."`
 	Atlas        string   `type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Label image (NIfTI) in the template's space."`
 	Labels       string   `type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Label table of the atlas (_dseg.tsv); found beside it if named so."`
@@ -63,5 +67,12 @@ func (f spaceFlags) check() error {
 
 func (f spaceFlags) standard() pipeline.Standard {
 	return pipeline.Standard{Template: f.Template, TemplateMask: f.TemplateMask, Space: f.Space,
+		TemplateGM: f.TemplateGM, TemplateWM: f.TemplateWM, TemplateCSF: f.TemplateCSF, Registration: f.Registration,
 		Atlas: f.Atlas, Labels: f.Labels, Regions: f.Region, MinCoverage: f.MinCoverage}
+}
+
+// givenFlags name folders of what was found by other means.
+type givenFlags struct {
+	Transforms string `type:"existingdir" placeholder:"DIR" group:"Your own anatomy" help:"Folder of transforms to use in place of registration, named as phasl names its own (sub-01_from-T1w_to-<S>_mode-image_xfm.h5, .txt, .mat, .nii.gz); with desc-init, an affine map to begin the search at."`
+	Masks      string `type:"existingdir" placeholder:"DIR" group:"Your own anatomy" help:"Folder of brain masks (desc-brain_mask) and tissue maps (label-GM_probseg and the like, dseg) to use in place of phasl's own."`
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"phasl/crossover"
 	"phasl/diag"
@@ -102,6 +103,9 @@ func (c *planInitCmd) Run(s streams) error {
 		if len(draft.Targets) > 0 {
 			printList(s.out, "receptors", draft.Targets)
 		}
+		if len(draft.Associations) > 0 {
+			printList(s.out, "associations suggested, as published (remove those that are not yours)", draft.Associations)
+		}
 		for _, line := range tr.Inferred {
 			fmt.Fprintf(s.out, "Worked out: %s\n", line)
 		}
@@ -173,6 +177,7 @@ func (c *planCheckCmd) Run(s streams) error {
 	}
 	if res.Trial != nil {
 		printDesign(w, res.Trial)
+		printAssociations(w, res.Trial.Associations)
 	}
 	printProblems(s.err, res.Problems.Warnings())
 	if errs := res.Problems.Errors(); len(errs) > 0 {
@@ -231,6 +236,36 @@ func printDesign(w io.Writer, t *pipeline.PlanCheckTrial) {
 			fmt.Fprintf(w, "  sub-%s, %s, %s: %s\n", m.Subject, m.Treatment, m.Phase, m.Reason)
 		}
 	}
+}
+
+// printAssociations prints how many people each association has.
+func printAssociations(w io.Writer, list []crossover.AssociationPeople) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nPeople with the scans and scores that associations need:")
+	for _, a := range list {
+		fmt.Fprintf(w, "  %s and %s:", a.X, a.Y)
+		for i, t := range a.Treatments {
+			fmt.Fprintf(w, " %d under %s,", a.N[i], t)
+		}
+		if len(a.Treatments) > 1 {
+			fmt.Fprintf(w, " %d under both,", a.Both)
+		}
+		fmt.Fprintf(w, " %s\n", missingText(a.Missing))
+	}
+}
+
+// missingText names a few of those who lack something.
+func missingText(missing []string) string {
+	const most = 4
+	switch n := len(missing); {
+	case n == 0:
+		return "nobody lacks any"
+	case n > most:
+		return fmt.Sprintf("without: %s and %d more (--json lists them)", strings.Join(missing[:most], "; "), n-most)
+	}
+	return "without: " + strings.Join(missing, "; ")
 }
 
 func printItems(w io.Writer, what string, items []crossover.FlowItem) {

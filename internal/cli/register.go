@@ -15,6 +15,7 @@ type registerCmd struct {
 	FixedMask  string `type:"existingfile" placeholder:"FILE" help:"Voxels of the fixed image that count, on its grid."`
 	MovingMask string `type:"existingfile" placeholder:"FILE" help:"Voxels of the moving image that count, on its grid."`
 	Type       string `enum:"rigid,affine,syn" default:"syn" help:"${enum}: within a person; between people; with a smooth deformation."`
+	Init       string `type:"existingfile" placeholder:"FILE" help:"Affine transform to begin at, right within about 10 mm and 10° (any format that transform apply reads). Default: a search over many."`
 	Out        string `required:"" placeholder:"PREFIX" help:"Start of the names of the outputs."`
 	Seed       uint64 `default:"1" help:"Seed of everything random."`
 	Workers    int    `default:"0" help:"Threads; 0: one per CPU. Does not change the result."`
@@ -30,7 +31,9 @@ func (registerCmd) Help() string {
   PREFIX_inversewarp.nii.gz   with syn: the same back, on the moving image's grid
 
 Fields are ITK's, which ANTs and 3D Slicer read: displacements in mm along LPS
-axes. A result that is not to be trusted is not written: exit code 3.
+axes; phasl transform convert writes them for other programs. A result that is
+not to be trusted is not written: exit code 3. Where the search fails, an affine
+transform made by hand helps: --init.
 
 Example:
   phasl register --fixed template.nii.gz --moving sub-01_T1w.nii.gz --out sub-01_to-template --json -
@@ -52,7 +55,7 @@ func (c *registerCmd) Run(ctx context.Context, s streams) error {
 	for _, p := range pipeline.RegisterOutputs(c.Out, c.Type) {
 		outputs = append(outputs, place{"--out", p})
 	}
-	inputs := []place{{"--fixed", c.Fixed}, {"--moving", c.Moving}, {"--fixed-mask", c.FixedMask}, {"--moving-mask", c.MovingMask}}
+	inputs := []place{{"--fixed", c.Fixed}, {"--moving", c.Moving}, {"--fixed-mask", c.FixedMask}, {"--moving-mask", c.MovingMask}, {"--init", c.Init}}
 	if err := apart(inputs, append(outputs, place{"--json", c.JSON})...); err != nil {
 		return err
 	}
@@ -63,7 +66,7 @@ func (c *registerCmd) Run(ctx context.Context, s streams) error {
 	}
 	res, err := pipeline.RegisterImages(ctx, pipeline.RegisterConfig{
 		Fixed: c.Fixed, Moving: c.Moving, FixedMask: c.FixedMask, MovingMask: c.MovingMask,
-		Type: c.Type, Prefix: c.Out, Seed: c.Seed, Workers: c.Workers, Progress: show,
+		Type: c.Type, Init: c.Init, Prefix: c.Out, Seed: c.Seed, Workers: c.Workers, Progress: show,
 	})
 	prog.end()
 	if err != nil {
@@ -93,13 +96,14 @@ func (c *registerCmd) Run(ctx context.Context, s streams) error {
 }
 
 type transformCmd struct {
-	Apply transformApplyCmd `cmd:"" help:"Resample an image through transforms onto another image's grid."`
+	Apply   transformApplyCmd   `cmd:"" help:"Resample an image through transforms onto another image's grid."`
+	Convert transformConvertCmd `cmd:"" help:"Write transforms as one, in another program's format."`
 }
 
 type transformApplyCmd struct {
 	Moving    string   `required:"" type:"existingfile" placeholder:"FILE" help:"Image or series to resample (NIfTI)."`
 	Reference string   `required:"" type:"existingfile" placeholder:"FILE" help:"Image whose grid the result gets (NIfTI)."`
-	Transform []string `required:"" type:"existingfile" sep:"none" placeholder:"FILE" help:"ITK affine text or displacement field (.nii.gz), from the reference to the moving image (repeatable; the first is applied first to points of the reference, as in antsApplyTransforms)."`
+	Transform []string `required:"" type:"existingfile" sep:"none" placeholder:"FILE" help:"ITK transform (text, .mat, .h5), displacement field (.nii.gz) or FLIRT matrix, from the reference to the moving image (repeatable; the first is applied first to points of the reference)."`
 	Interp    string   `enum:"linear,nearest,cubic" default:"linear" help:"Interpolation: ${enum}. nearest is for labels."`
 	Out       string   `required:"" placeholder:"FILE" help:"Result (.nii or .nii.gz); NaN outside the moving image."`
 	Workers   int      `default:"0" help:"Threads; 0: one per CPU. Does not change the result."`
@@ -107,7 +111,10 @@ type transformApplyCmd struct {
 }
 
 func (transformApplyCmd) Help() string {
-	return `Interpolates once, however many transforms there are.
+	return `Interpolates once, however many transforms there are. What a file holds is told
+by its content: transforms of ANTs, fMRIPrep and ASLPrep (ITK) and of FSL (FLIRT)
+are read. A FLIRT matrix made with flirt -in MOVING -ref REFERENCE stands alone;
+in a chain nobody knows the image between: change it first, phasl transform convert.
 
 Example:
   phasl transform apply --moving cbf.nii.gz --reference template.nii.gz --transform sub-01_to-template_warp.nii.gz --transform t1w-to-asl.txt --out cbf_template.nii.gz
@@ -141,6 +148,7 @@ func (c *transformApplyCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	printProblems(s.err, res.Warnings)
 	if err := c.write(s, res); err != nil {
 		return err
 	}

@@ -44,6 +44,7 @@ func TestRegisterAndApply(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &res); err != nil {
 		t.Fatal(err)
 	}
+	summary := out
 	if !res.OK || !(res.Min > 0) || len(res.Files) != 4 {
 		t.Errorf("%s", out)
 	}
@@ -88,12 +89,30 @@ func TestRegisterAndApply(t *testing.T) {
 		t.Errorf("differences of %g after the affine part, %g after the whole", affine, whole)
 	}
 
+	// Begun at what was found, the search ends there.
+	out, _ = run(0, "register", "--fixed", in("one.nii.gz"), "--moving", in("two.nii.gz"), "--type", "affine", "--init", in("r_affine.txt"), "--out", in("i"), "--json", "-")
+	var again, first struct {
+		Affine [4][4]float64 `json:"affine_fixed_to_moving_ras_mm"`
+	}
+	if err := json.Unmarshal([]byte(out), &again); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(summary), &first); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if d := math.Abs(again.Affine[i][3] - first.Affine[i][3]); d > 1 {
+			t.Errorf("begun at its end the search moved by %g mm", d)
+		}
+	}
+	run(3, "register", "--fixed", in("one.nii.gz"), "--moving", in("two.nii.gz"), "--type", "affine", "--init", in("r_warp.nii.gz"), "--out", in("i"))
+
 	// Faults are named.
 	if err := os.WriteFile(in("bad.txt"), []byte("1 0 0 0\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	_, errs := run(3, "transform", "apply", "--moving", in("two.nii.gz"), "--reference", in("one.nii.gz"), "--transform", in("bad.txt"), "--transform", in("one.nii.gz"), "--out", in("c.nii.gz"))
-	for _, s := range []string{"bad.txt", "not an ITK transform", "intent_code"} {
+	for _, s := range []string{"bad.txt", "4 numbers where a matrix of 4 × 4 has 16", "intent_code"} {
 		if !strings.Contains(errs, s) {
 			t.Errorf("%q is not in %s", s, errs)
 		}

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"phasl/nifti"
 	"phasl/register"
@@ -17,10 +16,11 @@ type anatomy struct {
 	t1       *voxel.Image
 	brain    *voxel.Mask
 	tissues  *tissue.Tissues
-	placed   bool         // registration to the template passed its check
-	template voxel.Affine // template world → T1w world, if placed
+	placed   *placement   // nil if no registration to the template passed its check
+	tried    voxel.Affine // template world → T1w world, the affine map found, good or not
 	steps    []StepResult
 	overlays []report.Overlay
+	files    map[string]string // derivatives by what they hold, once written
 	written  bool
 }
 
@@ -30,8 +30,8 @@ const brainMargin = 4.0
 
 // readAnatomy registers a T1w image to the template, finds its brain and
 // segments it. Without a template (s nil) brain and tissues come from the
-// image alone.
-func readAnatomy(path, file string, s *space, set Settings, step func(string)) (*anatomy, error) {
+// image alone. What g names is taken from there instead.
+func readAnatomy(path, file string, s *space, g givenAnatomy, set Settings, step func(string)) (*anatomy, error) {
 	step("read the T1w image")
 	t1, _, err := nifti.ReadImage(path)
 	if err != nil {
@@ -39,96 +39,118 @@ func readAnatomy(path, file string, s *space, set Settings, step func(string)) (
 	}
 	a := &anatomy{file: file, t1: t1}
 	opt := register.Options{Seed: set.Seed, Workers: set.Workers}
-
-	var prior *voxel.Image
-	if s != nil && !s.bare {
-		step("register the T1w image to the template")
-		r := register.Affine(s.t1, t1, opt)
-		if distrust(&r); r.OK() {
-			// The template's mask, pulled onto the T1w image.
-			prior = voxel.Resample(s.brain.Image(), t1.Grid, r.Transform.Inverse(), voxel.Linear, set.Workers)
-			near := opt
-			near.Init, near.Local = &r.Transform, true
-			near.FixedMask = voxel.Dilate(s.brain, brainMargin, set.Workers)
-			if fine := register.Affine(s.t1, t1, near); fine.OK() {
-				r = fine
-			}
+	if s != nil && g.begin != "" {
+		begin, err := affineFile(g.begin, s.t1.Grid, t1.Grid)
+		if err != nil {
+			return nil, err
 		}
-		a.place(r)
+		opt.Init, opt.Local = &begin, true
+	}
+	switch {
+	case s == nil:
+	case g.toTemplate != "":
+		step("read the given transform")
+		if err := a.takeTransform(s, g, set.Workers); err != nil {
+			return nil, err
+		}
+	case !s.bare:
+		step("register the T1w image to the template")
+		a.registerHead(s, opt)
 	}
 	step("find the brain in the T1w image")
-	brain, rep := tissue.BrainT1(t1, tissue.BrainOptions{Prior: prior, Workers: set.Workers})
-	a.brain = brain
-	a.steps = append(a.steps, brainStep("brain mask of the T1w image", rep.Method, rep.Fallback, rep.Notes, rep.Volume))
-	if s != nil && s.bare {
+	if err := a.findBrain(s, g, set.Workers); err != nil {
+		return nil, err
+	}
+	if s != nil && s.bare && g.toTemplate == "" {
 		step("register the T1w brain to the template")
-		o := opt
-		o.FixedMask = voxel.Dilate(s.brain, brainMargin, set.Workers)
-		r := register.Affine(s.t1, masked(t1, brain), o)
+		opt.FixedMask = voxel.Dilate(s.brain, brainMargin, set.Workers)
+		r := register.Affine(s.t1, masked(t1, a.brain), opt)
 		distrust(&r)
 		a.place(r)
 	}
-
-	step("segment the T1w image")
-	tis, srep := tissue.Segment(t1, brain, tissue.SegmentOptions{Workers: set.Workers})
-	tis.Bias = nil // a whole head of memory that nobody asks for
-	a.tissues = tis
-	a.steps = append(a.steps, StepResult{Step: "tissue segmentation", OK: srep.Fallback == "" && srep.Converged,
-		Detail: join(append([]string{srep.Method, srep.Fallback}, srep.Notes...)),
-		Values: map[string]Number{"csf_ml": Number(srep.Volume[0]), "gm_ml": Number(srep.Volume[1]), "wm_ml": Number(srep.Volume[2])}})
+	if a.placed != nil && s.deform && !a.placed.given {
+		step("deform the template to the T1w image")
+		a.bend(s, set)
+	}
+	if a.tissues == nil {
+		step("segment the T1w image")
+		a.segment(s, set.Workers)
+	}
+	if a.placed != nil {
+		a.compareTissues(s, set.Workers)
+	}
 	a.picture(s, set.Workers)
 	return a, nil
 }
 
-// place takes over the registration template → T1w.
-func (a *anatomy) place(r register.Result) {
-	a.steps = append(a.steps, registrationStep("T1w to template, affine", r))
-	a.placed, a.template = r.OK(), r.Transform
+// registerHead registers the whole head to the template's by an affine map:
+// first as a whole, then, near there, guided by the brain alone.
+func (a *anatomy) registerHead(s *space, opt register.Options) {
+	r := register.Affine(s.t1, a.t1, opt)
+	if distrust(&r); r.OK() {
+		near := opt
+		near.Init, near.Local = &r.Transform, true
+		near.FixedMask = voxel.Dilate(s.brain, brainMargin, opt.Workers)
+		if fine := register.Affine(s.t1, a.t1, near); fine.OK() {
+			r = fine
+		}
+	}
+	a.place(r)
 }
 
-// picture prepares the overlays of the anatomy for the report.
-func (a *anatomy) picture(s *space, workers int) {
-	edge := func(m *voxel.Image) *voxel.Mask { return m.Threshold(0.5) }
-	small := a.t1.Grid.WithSpacing(voxel.Vec{2, 2, 2}) // the page needs no more
-	show := func(m *voxel.Image) *voxel.Image { return voxel.Average(m, small, voxel.Identity(), 2, workers) }
-	measures := []report.Fact{{Name: "image", Value: filepath.Base(a.file)}}
-	failed := false
-	for _, st := range a.steps {
-		if st.Step == "tissue segmentation" || st.Step == "brain mask of the T1w image" {
-			measures = append(measures, report.Fact{Name: st.Step, Value: st.Detail})
-			failed = failed || !st.OK
+// findBrain finds the brain, or takes it, and tissues, from what was given. If
+// the template is placed, its mask pulled onto the T1w image says where to
+// look.
+func (a *anatomy) findBrain(s *space, g givenAnatomy, workers int) (err error) {
+	if g.brain != "" {
+		if a.brain, err = maskFile(g.brain, a.t1.Grid, workers); err != nil {
+			return err
 		}
+		a.steps = append(a.steps, taken(givenBrainStep, g.brain))
 	}
-	a.overlays = append(a.overlays, report.Overlay{
-		Title:  "Brain mask and tissues on the T1w image",
-		Fixed:  report.Layer{Name: "T1w", Image: show(a.t1)},
-		Moving: report.Layer{Name: "grey matter fraction", Image: show(a.tissues.GM)},
-		Outlines: []report.Outline{
-			{Name: "brain", Mask: edge(show(a.brain.Image()))},
-			{Name: "white matter", Mask: edge(show(a.tissues.WM))},
-		},
-		Measures: measures,
-		Failed:   failed,
-		Look:     "The brain line follows the surface of the brain, without scalp or neck; the white-matter line follows the inner edge of the cortex.",
-	})
-	if s == nil {
-		return
+	if err := a.takeTissues(g, workers); err != nil || a.brain != nil {
+		return err
 	}
-	last := a.steps[0]
-	for _, st := range a.steps {
-		if st.Step == "T1w to template, affine" {
-			last = st
-		}
+	var prior *voxel.Image
+	if a.placed != nil {
+		prior = voxel.Resample(s.brain.Image(), a.t1.Grid, a.placed.toTemplate(), voxel.Linear, workers)
 	}
-	a.overlays = append(a.overlays, report.Overlay{
-		Title:    "T1w image laid onto the template",
-		Fixed:    report.Layer{Name: "template " + s.name, Image: s.t1},
-		Moving:   report.Layer{Name: "T1w", Image: voxel.Resample(a.t1, s.t1.Grid, a.template, voxel.Linear, workers)},
-		Outlines: []report.Outline{{Name: "template brain", Mask: s.brain}},
-		Measures: facts(last),
-		Failed:   !last.OK,
-		Look:     "Flicking between the two, the outer edge of the brain, the ventricles and the corpus callosum stay where they are. An affine registration does not match single folds.",
-	})
+	brain, rep := tissue.BrainT1(a.t1, tissue.BrainOptions{Prior: prior, Workers: workers})
+	a.brain = brain
+	a.steps = append(a.steps, brainStep(brainT1Step, rep.Method, rep.Fallback, rep.Notes, rep.Volume))
+	return nil
+}
+
+// segment finds the tissues, with the template's as priors if they are known.
+func (a *anatomy) segment(s *space, workers int) {
+	opt := tissue.SegmentOptions{Workers: workers}
+	if p := a.priors(s, workers); p != nil {
+		opt.PriorGM, opt.PriorWM, opt.PriorCSF = p.GM, p.WM, p.CSF
+	}
+	tis, rep := tissue.Segment(a.t1, a.brain, opt)
+	tis.Bias = nil // a whole head of memory that nobody asks for
+	a.tissues = tis
+	a.steps = append(a.steps, StepResult{Step: segmentStep, OK: rep.Fallback == "" && rep.Converged,
+		Detail: join(append([]string{rep.Method, rep.Fallback}, rep.Notes...)),
+		Values: map[string]Number{"csf_ml": Number(rep.Volume[0]), "gm_ml": Number(rep.Volume[1]), "wm_ml": Number(rep.Volume[2])}})
+}
+
+// Names of steps in results and flags.
+const (
+	brainT1Step     = "brain mask of the T1w image"
+	segmentStep     = "tissue segmentation"
+	affineStep      = "T1w to template, affine"
+	deformationStep = "T1w to template, deformation"
+	overlapStep     = "tissue overlap with the template"
+)
+
+// place takes over the registration template → T1w.
+func (a *anatomy) place(r register.Result) {
+	a.steps = append(a.steps, registrationStep(affineStep, r))
+	a.tried = r.Transform
+	if r.OK() {
+		a.placed = &placement{affine: r.Transform}
+	}
 }
 
 func brainStep(name, method, fallback string, notes []string, volume float64) StepResult {

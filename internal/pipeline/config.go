@@ -31,6 +31,13 @@ type Standard struct {
 	Labels       string   // its table; "": found beside it
 	Regions      []string // "NAME=A+B": regions joined from labels
 	MinCoverage  float64  // share of a region that must have values
+
+	// Registration of T1w images to the template: "syn", affine and then a
+	// smooth deformation, or "affine". "": "syn".
+	Registration string
+	// Probabilities of grey matter, white matter and CSF in the template;
+	// "": found beside it, or none.
+	TemplateGM, TemplateWM, TemplateCSF string
 }
 
 // Config says what [Run] is to do.
@@ -40,13 +47,17 @@ type Config struct {
 	Participants    []string // labels without "sub-"; none: all
 	Sessions        []string // labels without "ses-"; none: all
 	SkipFaulty      bool     // process what has no faults although something has
+	TransformsDir   string   // folder of transforms to use in place of registration; "": none
+	MasksDir        string   // folder of brain masks and tissue maps to use likewise
 	Settings
 	Standard
 	Version  string          // of the program, for the derivatives' description
 	Progress func(Event)     // may be nil
 	Warn     func(diag.List) // told of warnings before the work begins; may be nil
 
-	overrides map[string]string // Overrides, taken apart
+	overrides  map[string]string // Overrides, taken apart
+	transforms *folder           // of TransformsDir
+	masks      *folder           // of MasksDir
 }
 
 // An Event tells how far the work is.

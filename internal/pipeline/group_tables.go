@@ -49,7 +49,7 @@ func (g *group) effectsTable() groupTable {
 		col("dz", "Cohen's d of the differences within people; n/a for contrasts between people"),
 		col("n", "people who have every cell of the contrast"),
 		col("n_obs", "scans in the model"), col("n_subjects", "people in the model"),
-		col("singular", "whether a variance was estimated as zero"),
+		col("singular", "whether a variance was estimated as zero or below"),
 		col("note", "why there is no estimate, or what to know about the fit"),
 	}}
 	for _, m := range g.res.Models {
@@ -96,7 +96,7 @@ func (g *group) anovaTable() groupTable {
 
 func (g *group) componentsTable() groupTable {
 	t := groupTable{name: "components", columns: []bids.Column{regionColumn, measureColumn,
-		col("group", "what the variance is between"), col("term", "which coefficient varies"), col("variance", "variance"), col("sd", "standard deviation"), unitsColumn}}
+		col("group", "what the variance is between"), col("term", "which coefficient varies"), col("variance", "variance; may be below zero unless the plan bounds it"), col("sd", "standard deviation; n/a where the variance is below zero"), unitsColumn}}
 	for _, m := range g.res.Models {
 		for _, x := range m.Components {
 			t.rows = append(t.rows, []string{m.Region, string(m.Measure), x.Group, x.Term, num(x.Variance), num(x.SD), m.Units})

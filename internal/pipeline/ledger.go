@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"phasl/diag"
 	"phasl/internal/atomicfile"
 )
 
@@ -203,11 +204,16 @@ func (c *Config) how() (string, error) {
 	k.text("settings", string(b))
 	std := c.Standard
 	std.Template, std.TemplateMask, std.Atlas, std.Labels = "", "", "", ""
+	std.TemplateGM, std.TemplateWM, std.TemplateCSF = "", "", ""
+	if std.Registration == "" {
+		std.Registration = registerSyN
+	}
 	if b, err = json.Marshal(std); err != nil {
 		return "", err
 	}
 	k.text("standard", string(b))
-	for _, f := range [][2]string{{"template", c.Template}, {"mask", c.TemplateMask}, {"atlas", c.Atlas}, {"labels", c.Labels}} {
+	for _, f := range [][2]string{{"template", c.Template}, {"mask", c.TemplateMask}, {"atlas", c.Atlas}, {"labels", c.Labels},
+		{"GM", c.TemplateGM}, {"WM", c.TemplateWM}, {"CSF", c.TemplateCSF}} {
 		k.file(f[0], f[1])
 		k.text(f[0]+" name", filepath.Base(f[1]))
 	}
@@ -261,6 +267,14 @@ func (w *worker) key() (string, error) {
 		}
 		for _, t := range sc.T1w {
 			k.file("T1w", w.ds.Abs(t))
+		}
+		var l diag.List
+		of := w.c.givenScan(sc.Entities, w.c.spaceName(), &l).files()
+		if len(sc.T1w) > 0 {
+			of = append(of, w.c.givenAnatomy(sc.T1w[0], w.c.spaceName(), &l).files()...)
+		}
+		for _, f := range of {
+			k.file("given", f)
 		}
 	}
 	return k.sum()

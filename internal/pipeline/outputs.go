@@ -111,6 +111,26 @@ func (k *sink) transform(t voxel.Affine, from, to string) string {
 	}, "from", from, "to", to, "mode", "image")
 }
 
+// warp writes a displacement field and its sidecar. from-A_to-B carries images
+// of A to B: it maps points of B to points of A, and lies on B's grid.
+func (k *sink) warp(t *voxel.Warp, from, to string, meta map[string]any) string {
+	pairs := []string{"from", from, "to", to, "mode", "image"}
+	name := k.file("xfm", ".nii.gz", func(p string) error { return nifti.WriteWarp(p, t, nifti.Options{Workers: k.w.c.Workers}) }, pairs...)
+	k.file("xfm", ".json", func(p string) error { return bids.WriteJSON(p, meta) }, pairs...)
+	return name
+}
+
+// registration says in a word how the scan came to the template.
+func (s *scan) registration() string {
+	if s.given.toTemplate != "" || s.onAnatomy && s.anatomy.placed != nil && s.anatomy.placed.given {
+		return "given"
+	}
+	if s.onAnatomy && s.anatomy.placed.bent() {
+		return registerSyN
+	}
+	return registerAffine
+}
+
 // writeScan writes the derivatives of one scan.
 func (w *worker) writeScan(s *scan) error {
 	r, o := s.result, &s.outcome
@@ -160,12 +180,17 @@ func (w *worker) writeScan(s *scan) error {
 		o.Files["asl_to_t1w"] = k.transform(s.toAnatomy.Inverse(), "ASL", "T1w")
 	}
 	if s.onTemplate {
-		o.Files["asl_to_template"] = k.transform(s.toTemplate, "ASL", s.space.name)
+		// With a deformation the way is two files, of which the other is the
+		// T1w image's: one chain, resampled once.
+		if t, ok := s.toTemplate.(voxel.Affine); ok {
+			o.Files["asl_to_template"] = k.transform(t, "ASL", s.space.name)
+		}
 		std := map[string]any{}
 		for key, v := range cbf {
 			std[key] = v
 		}
 		std["SpatialReference"] = s.space.name
+		std["Registration"] = s.registration()
 		o.Files["cbf_template"] = k.image(s.stdCBF, "cbf", std, "space", s.space.name)
 		if s.stdATT != nil {
 			o.Files["att_template"] = k.image(s.stdATT, "att", meta("s", "Arterial transit time"), "space", s.space.name)
@@ -201,12 +226,24 @@ func (w *worker) writeAnatomy(a *anatomy, in *bids.Scan) error {
 	}
 	k := w.sink(e, "anat")
 	src := []string{"bids:raw:" + a.file}
-	k.file("mask", ".nii.gz", func(p string) error { return nifti.WriteMask(p, a.brain, nifti.Options{}) }, "desc", "brain")
-	k.fractions(a.tissues, func(label string) map[string]any {
+	a.files = map[string]string{}
+	a.files["mask"] = k.file("mask", ".nii.gz", func(p string) error { return nifti.WriteMask(p, a.brain, nifti.Options{}) }, "desc", "brain")
+	for label, name := range k.fractions(a.tissues, func(label string) map[string]any {
 		return map[string]any{"Description": "Fraction of the voxel that is " + label, "Units": "1", "Sources": src}
-	})
-	if a.placed {
-		k.transform(a.template, "T1w", w.space.name)
+	}) {
+		a.files["probseg_"+label] = name
+	}
+	switch {
+	case a.placed == nil:
+	case a.placed.bent():
+		meta := map[string]any{
+			"Description": "Displacement field in ITK's convention (LPS, mm), the affine part included",
+			"Sources":     src, "Units": "mm", "SpatialReference": w.space.name, "Steps": a.steps,
+		}
+		a.files["t1w_to_template"] = k.warp(a.placed.forward, "T1w", w.space.name, meta)
+		a.files["template_to_t1w"] = k.warp(a.placed.inverse, w.space.name, "T1w", meta)
+	default:
+		a.files["t1w_to_template"] = k.transform(a.placed.affine, "T1w", w.space.name)
 	}
 	return k.err
 }

@@ -154,11 +154,17 @@ func (s *scan) methodsInfo() report.Info {
 	}
 	if s.onAnatomy {
 		info.Tissue, info.ToAnatomy = "a T1-weighted image of the same person", "mutual information"
+		if s.given.toT1w != "" {
+			info.ToAnatomy = "given"
+		}
+		if s.anatomy.step(givenTissueStep).done() {
+			info.Tissue += ", segmented by other means"
+		}
 	} else if s.tissues != nil {
 		info.Tissue = "the template"
 	}
 	if s.onTemplate {
-		info.Template, info.Warp = s.space.name, "affine"
+		info.Template, info.Warp = s.space.name, s.registration()
 		if rs := s.space.regions; rs != nil {
 			info.Atlas, info.Joined, info.Coverage = rs.name, rs.joined, rs.minCoverage
 		}

@@ -47,7 +47,8 @@ func smallTrial(tb testing.TB) Config {
 	}
 	return Config{BIDSDir: filepath.Join(dir, "raw"), OutDir: filepath.Join(dir, "out"), Version: "test",
 		Settings: Settings{Model: "auto", Seed: 1},
-		Standard: Standard{Template: filepath.Join(tpl, "tpl-phasl_res-02_T1w.nii.gz"), Atlas: filepath.Join(tpl, "tpl-phasl_atlas-phasl_res-02_dseg.nii.gz"), MinCoverage: 0.5}}
+		Standard: Standard{Template: filepath.Join(tpl, "tpl-phasl_res-02_T1w.nii.gz"), Atlas: filepath.Join(tpl, "tpl-phasl_atlas-phasl_res-02_dseg.nii.gz"), MinCoverage: 0.5,
+			Registration: registerAffine}}
 }
 
 // another copies the person of a small dataset: one more to be processed at the
@@ -130,7 +131,7 @@ func TestSameBytes(t *testing.T) {
 	}
 	c := smallTrial(t)
 	another(t, c.BIDSDir)
-	c.Workers = 1
+	c.Workers, c.Registration = 1, registerSyN
 	steps := 0
 	c.Progress = func(Event) { steps++ }
 	first, err := Run(t.Context(), c)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -146,10 +147,11 @@ func checkPanel(p *crossover.Plan, from PlanResults, regions []string) ([]string
 
 // A PlanDraft is a plan written from what a dataset holds.
 type PlanDraft struct {
-	Text     []byte
-	Targets  []string // receptors of the panel, if one was given
-	Trial    *crossover.Trial
-	Problems diag.List // of the tables: what must be mended before the analysis
+	Text         []byte
+	Associations []string // suggested, by name
+	Targets      []string // receptors of the panel, if one was given
+	Trial        *crossover.Trial
+	Problems     diag.List // of the tables: what must be mended before the analysis
 }
 
 // DraftPlan writes a commented plan for a dataset and the participant-level
@@ -161,7 +163,15 @@ func DraftPlan(bidsDir string, from PlanResults) (*PlanDraft, error) {
 	if d.trial == nil {
 		return nil, l
 	}
-	return &PlanDraft{Text: crossover.PlanTemplate(d.trial, d.regions, d.scores, d.targets), Targets: d.targets, Trial: d.trial, Problems: l}, nil
+	out := &PlanDraft{Text: crossover.PlanTemplate(d.trial, d.regions, d.scores, d.targets), Targets: d.targets, Trial: d.trial, Problems: l}
+	p, faults := crossover.ParsePlan("", out.Text)
+	if faults.Err() != nil {
+		return nil, faults // what is written must be readable
+	}
+	for _, a := range p.Association {
+		out.Associations = append(out.Associations, cmp.Or(a.Name, strings.TrimSpace(a.Region+" with "+a.Instrument+" "+a.Score)))
+	}
+	return out, nil
 }
 
 // WritePlan writes a plan to path, which must not exist unless force is set.
@@ -191,6 +201,9 @@ type PlanCheckTrial struct {
 	Design     []crossover.DesignCell `json:"design"` // scans in use
 	Flow       crossover.Flow         `json:"flow"`
 	Inferred   []string               `json:"inferred"`
+	// Associations are those of the plan, with how many people they can be
+	// computed from.
+	Associations []crossover.AssociationPeople `json:"associations,omitempty"`
 }
 
 // CheckPlan says what will be done under a plan, with a dataset if bidsDir is
@@ -222,10 +235,11 @@ func CheckPlan(planFile, bidsDir string, from PlanResults) (*PlanCheck, error) {
 			return nil, tl
 		}
 		checkRegions(p, d.regions, &tl)
-		tl.Add(crossover.CheckAssociations(p, tr, d.regions, d.scores)...)
+		people, al := crossover.CheckAssociations(p, tr, d.regions, d.scores)
+		tl.Add(al...)
 		out.Problems = append(out.Problems, tl...)
 		out.Trial = &PlanCheckTrial{Treatments: orEmpty(tr.Treatments), Phases: orEmpty(tr.Phases), Sequences: orEmpty(tr.Sequences),
-			Design: tr.Design(), Flow: tr.Flow(), Inferred: append(orEmpty(tr.Inferred), d.scored...)}
+			Design: tr.Design(), Flow: tr.Flow(), Inferred: append(orEmpty(tr.Inferred), d.scored...), Associations: people}
 	}
 	if out.Problems == nil {
 		out.Problems = diag.List{}

@@ -92,7 +92,10 @@ type ParticipantResult struct {
 	Participant string       `json:"participant"`
 	Scans       []ScanResult `json:"scans"`
 	Anatomy     []StepResult `json:"anatomy"`
-	Report      string       `json:"report"` // relative to the output folder
+	// AnatomyFiles are the derivatives of the T1w images, by what they hold,
+	// in the order in which the images were used.
+	AnatomyFiles []map[string]string `json:"anatomy_files,omitempty"`
+	Report       string              `json:"report"` // relative to the output folder
 }
 
 // A RunResult is what [Run] did.

@@ -19,9 +19,11 @@ type space struct {
 	name    string
 	named   string // how the name was found, for the report
 	t1      *voxel.Image
-	brain   *voxel.Mask // on the template's grid
-	bare    bool        // the template shows the brain without the head
-	regions *regionSet  // nil without an atlas
+	brain   *voxel.Mask     // on the template's grid
+	bare    bool            // the template shows the brain without the head
+	regions *regionSet      // nil without an atlas
+	priors  *tissue.Tissues // probabilities of tissues on the template's grid; nil if not given
+	deform  bool            // T1w images are deformed to the template, not only moved and stretched
 
 	once    sync.Once // makes tissues
 	tissues *tissue.Tissues
@@ -40,7 +42,7 @@ func loadSpace(c *Config, l *diag.List) (*space, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &space{t1: t1}
+	s := &space{t1: t1, deform: c.Registration != registerAffine}
 	s.name, s.named = spaceName(c.Template, c.Space)
 	if s.brain, err = templateMask(c, t1); err != nil {
 		return nil, err
@@ -50,6 +52,9 @@ func loadSpace(c *Config, l *diag.List) (*space, error) {
 		return nil, l.Err()
 	}
 	s.bare = isBare(t1, s.brain)
+	if s.priors, err = templatePriors(c, s, l); err != nil {
+		return nil, err
+	}
 	if c.Atlas != "" {
 		if m := tplEntity.FindStringSubmatch(filepath.Base(c.Atlas)); m != nil && m[1] != s.name {
 			l.Warnf(c.Atlas, "--atlas", "give an atlas in the space of the template, or name the template's space with --space if they are the same",
@@ -64,6 +69,15 @@ func loadSpace(c *Config, l *diag.List) (*space, error) {
 }
 
 var tplEntity = regexp.MustCompile(`(?:^|_)(?:tpl|space)-([A-Za-z0-9]+)`)
+
+// spaceName returns the name of the template's space, "" without a template.
+func (c *Config) spaceName() string {
+	if c.Template == "" {
+		return ""
+	}
+	name, _ := spaceName(c.Template, c.Space)
+	return name
+}
 
 // spaceName returns the label of the template's space and how it was found.
 func spaceName(template, given string) (name, how string) {
@@ -117,6 +131,107 @@ func templateMask(c *Config, t1 *voxel.Image) (*voxel.Mask, error) {
 	return m, nil
 }
 
+// priorsBeside looks for the tissue probabilities of a template under the names
+// that TemplateFlow and phasl's own template use; "" for all unless those of
+// grey and white matter are there.
+func priorsBeside(template string) (gm, wm, csf string) {
+	dir, stem := filepath.Split(template)
+	ext := ".nii"
+	if s, ok := strings.CutSuffix(stem, ".gz"); ok {
+		stem, ext = s, ".nii.gz"
+	}
+	head, ok := strings.CutSuffix(strings.TrimSuffix(stem, ".nii"), "_T1w")
+	if !ok {
+		return "", "", ""
+	}
+	head, _, _ = strings.Cut(head, "_desc-") // of a brain without its head
+	find := func(label string) string {
+		name := dir + head + "_label-" + label + "_probseg" + ext
+		if st, err := os.Stat(name); err != nil || st.IsDir() {
+			return ""
+		}
+		return name
+	}
+	if gm, wm = find("GM"), find("WM"); gm == "" || wm == "" {
+		return "", "", ""
+	}
+	return gm, wm, find("CSF")
+}
+
+// templatePriors reads the template's tissue probabilities, nil if none are
+// given. Without those of CSF, CSF is what is left of the brain.
+func templatePriors(c *Config, s *space, l *diag.List) (*tissue.Tissues, error) {
+	if c.TemplateGM == "" && c.TemplateWM == "" && c.TemplateCSF == "" {
+		return nil, nil
+	}
+	if c.TemplateGM == "" || c.TemplateWM == "" {
+		l.Errorf(c.Template, "--template-gm, --template-wm", "give the probabilities of grey and of white matter", "one without the other")
+		return nil, nil
+	}
+	read := func(path, flag string) (*voxel.Image, error) {
+		m, h, err := nifti.ReadImage(path)
+		if err != nil {
+			return nil, err
+		}
+		l.Add(h.Warnings...)
+		low, high := float32(0), float32(0)
+		for _, v := range m.Data {
+			if v-v == 0 {
+				low, high = min(low, v), max(high, v)
+			}
+		}
+		if low < -0.01 || high > 1.01 || high < 0.2 {
+			l.Errorf(path, flag, "give a map of probabilities, scaled to 0 … 1", "values from %.3g to %.3g", low, high)
+			return nil, nil
+		}
+		if !m.Same(s.t1.Grid, 0.1) {
+			m = voxel.Average(m, s.t1.Grid, nil, 0, c.Workers)
+		}
+		for n, v := range m.Data {
+			m.Data[n] = min(max(v, 0), 1)
+			if v != v {
+				m.Data[n] = 0
+			}
+		}
+		return m, nil
+	}
+	gm, err := read(c.TemplateGM, "--template-gm")
+	if err != nil || gm == nil {
+		return nil, err
+	}
+	wm, err := read(c.TemplateWM, "--template-wm")
+	if err != nil || wm == nil {
+		return nil, err
+	}
+	if meets := dice(s.brain.Image(), sumOf(gm, wm)); !(meets > 0.5) {
+		l.Errorf(c.TemplateGM, "--template-gm", "give probabilities in the space of the template",
+			"grey and white matter do not fill the brain of the template %s (Dice %.2f)", c.Template, meets)
+		return nil, nil
+	}
+	var csf *voxel.Image
+	if c.TemplateCSF != "" {
+		if csf, err = read(c.TemplateCSF, "--template-csf"); err != nil || csf == nil {
+			return nil, err
+		}
+	} else {
+		csf = voxel.NewImage(s.t1.Grid)
+		for n, in := range s.brain.In {
+			if in {
+				csf.Data[n] = max(0, 1-gm.Data[n]-wm.Data[n])
+			}
+		}
+	}
+	return &tissue.Tissues{GM: gm, WM: wm, CSF: csf}, nil
+}
+
+func sumOf(a, b *voxel.Image) *voxel.Image {
+	out := voxel.NewImage(a.Grid)
+	for n, v := range a.Data {
+		out.Data[n] = v + b.Data[n]
+	}
+	return out
+}
+
 // isBare reports whether hardly anything is bright outside the brain.
 func isBare(t1 *voxel.Image, brain *voxel.Mask) bool {
 	var in, out float64
@@ -132,9 +247,13 @@ func isBare(t1 *voxel.Image, brain *voxel.Mask) bool {
 	return out < 0.1*in
 }
 
-// segmented returns the tissue maps of the template itself, for scans without
-// a T1w image. They are made on first use. It is safe for concurrent use.
-func (s *space) segmented(workers int) *tissue.Tissues {
+// fractions returns the tissue maps of the template: the priors if they were
+// given, else those of the template's own segmentation, made on first use. It
+// is safe for concurrent use.
+func (s *space) fractions(workers int) *tissue.Tissues {
+	if s.priors != nil {
+		return s.priors
+	}
 	s.once.Do(func() { s.tissues, _ = tissue.Segment(s.t1, s.brain, tissue.SegmentOptions{Workers: workers}) })
 	return s.tissues
 }

@@ -1,120 +1,21 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
-	"os"
-	"strconv"
-	"strings"
 
 	"phasl/diag"
 	"phasl/internal/atomicfile"
+	"phasl/internal/xfm"
 	"phasl/nifti"
 	"phasl/register"
 	"phasl/voxel"
 )
 
-// maxTransformText bounds a text file of one affine transform [bytes].
-const maxTransformText = 1 << 20
-
-// readTransform reads a displacement field (.nii, .nii.gz) or an affine
-// transform as ITK writes it (text).
-func readTransform(path string) (voxel.Transform, error) {
-	if strings.HasSuffix(path, ".nii") || strings.HasSuffix(path, ".nii.gz") {
-		w, _, err := nifti.ReadWarp(path)
-		if err != nil {
-			return nil, err
-		}
-		return w, nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, &diag.Problem{File: path, Found: rootCause(err), Fix: "check the path", Err: err}
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxTransformText))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	return parseITK(path, b)
-}
-
-// parseITK reads an ITK affine transform text file: y = M·(x − c) + t + c, with
-// M and t the Parameters and c the FixedParameters, in LPS+ mm. It is the
-// inverse of [writeITK].
-func parseITK(path string, b []byte) (voxel.Affine, error) {
-	const fix = "give an affine transform as ITK writes it in text (ANTs: ConvertTransformFile IN.mat OUT.txt), or a field (.nii.gz)"
-	var list diag.List
-	var kind string
-	var numbers, centre []float64
-	if !bytes.HasPrefix(b, []byte("#Insight Transform File")) {
-		list.Errorf(path, "", fix, "not an ITK transform in text")
-		return voxel.Affine{}, list
-	}
-	transforms := 0
-	for line := range strings.Lines(string(b)) {
-		key, value, ok := strings.Cut(strings.TrimSpace(line), ":")
-		if !ok || strings.HasPrefix(key, "#") {
-			continue
-		}
-		switch key {
-		case "Transform":
-			transforms++
-			kind = strings.TrimSpace(value)
-		case "Parameters", "FixedParameters":
-			var v []float64
-			for _, f := range strings.Fields(value) {
-				x, err := strconv.ParseFloat(f, 64)
-				if err != nil || x-x != 0 {
-					list.Errorf(path, key, fix, "%q is not a number", f)
-					continue
-				}
-				v = append(v, x)
-			}
-			if key == "Parameters" {
-				numbers = v
-			} else {
-				centre = v
-			}
-		}
-	}
-	switch kind {
-	case "AffineTransform_double_3_3", "AffineTransform_float_3_3", "MatrixOffsetTransformBase_double_3_3", "MatrixOffsetTransformBase_float_3_3":
-	default:
-		list.Errorf(path, "Transform", fix, "%q is not an affine transform of three dimensions", kind)
-	}
-	if transforms > 1 {
-		list.Errorf(path, "Transform", "give each in a file of its own", "%d transforms where one is expected", transforms)
-	}
-	if len(numbers) != 12 {
-		list.Errorf(path, "Parameters", fix, "%d numbers where an affine transform has 12", len(numbers))
-	}
-	if len(centre) != 3 {
-		list.Errorf(path, "FixedParameters", fix, "%d numbers where an affine transform has 3", len(centre))
-	}
-	if list.Err() != nil {
-		return voxel.Affine{}, list
-	}
-	var a voxel.Affine
-	for i := range 3 {
-		copy(a[i][:3], numbers[3*i:])
-		a[i][3] = numbers[9+i] + centre[i]
-		for j := range 3 {
-			a[i][3] -= a[i][j] * centre[j]
-		}
-	}
-	flip := voxel.Scaling(voxel.Vec{-1, -1, 1})
-	a = flip.Mul(a).Mul(flip)
-	if !a.Invertible() {
-		list.Errorf(path, "Parameters", fix, "the matrix is singular")
-		return voxel.Affine{}, list
-	}
-	return a, nil
-}
+// writeITK writes an affine transform as ITK's text.
+func writeITK(w io.Writer, t voxel.Affine) error { return xfm.WriteText(w, t) }
 
 // ApplyConfig says what [ApplyTransforms] does.
 type ApplyConfig struct {
@@ -135,6 +36,8 @@ type ApplyResult struct {
 	Voxels     int      `json:"voxels"`         // of the reference's grid, one volume
 	Outside    int      `json:"voxels_outside"` // those that fall outside the moving image, NaN in Out
 	Volumes    int      `json:"volumes"`
+
+	Warnings diag.List `json:"-"`
 }
 
 // ApplyTransforms resamples an image or a series onto the grid of another,
@@ -149,14 +52,14 @@ func ApplyTransforms(ctx context.Context, c ApplyConfig) (*ApplyResult, error) {
 	if err := keep(&list, err); err != nil {
 		return nil, err
 	}
-	var chain voxel.Chain
-	for _, path := range c.Transforms {
-		t, err := readTransform(path)
-		if err := keep(&list, err); err != nil {
-			return nil, err
-		}
-		chain = append(chain, t)
+	var from, to voxel.Grid
+	if ref != nil {
+		from = ref.Grid()
 	}
+	if moving != nil {
+		to = moving.Grid
+	}
+	chain := readChain(c.Transforms, from, to, &list)
 	if list.Err() != nil {
 		return nil, list
 	}
@@ -165,7 +68,7 @@ func ApplyTransforms(ctx context.Context, c ApplyConfig) (*ApplyResult, error) {
 	}
 	interp := map[string]voxel.Interp{"linear": voxel.Linear, "nearest": voxel.Nearest, "cubic": voxel.Cubic}[c.Interp]
 	out := voxel.ResampleSeries(moving, ref.Grid(), chain, interp, c.Workers)
-	res := &ApplyResult{Moving: c.Moving, Reference: c.Reference, Transforms: c.Transforms, Interp: c.Interp, Out: c.Out,
+	res := &ApplyResult{Warnings: list, Moving: c.Moving, Reference: c.Reference, Transforms: c.Transforms, Interp: c.Interp, Out: c.Out,
 		Voxels: ref.Grid().Len(), Volumes: len(out.Vols)}
 	for _, v := range out.Vols[0] {
 		if v != v {
@@ -197,6 +100,7 @@ type RegisterConfig struct {
 	Fixed, Moving         string // images
 	FixedMask, MovingMask string // or empty
 	Type                  string // rigid, affine, syn
+	Init                  string // affine transform to begin at, of any format, or empty
 	Prefix                string // of the outputs
 	Seed                  uint64
 	Workers               int
@@ -264,6 +168,21 @@ func RegisterImages(ctx context.Context, c RegisterConfig) (*RegisterResult, err
 	}
 	fixed, moving := image(c.Fixed), image(c.Moving)
 	fixedMask, movingMask := mask(c.FixedMask, fixed, "--fixed-mask"), mask(c.MovingMask, moving, "--moving-mask")
+	var init *voxel.Affine
+	if c.Init != "" && fixed != nil && moving != nil {
+		t, err := xfm.Read(c.Init, fixed.Grid, moving.Grid)
+		if err := keep(&list, err); err != nil {
+			return nil, err
+		}
+		if t != nil {
+			a, ok := t.Map.(voxel.Affine)
+			if !ok {
+				list.Errorf(c.Init, "", "give its affine part", "a search begins at an affine transform; this one has a displacement field")
+			}
+			init = &a
+			list.Add(t.Warnings...)
+		}
+	}
 	if list.Err() != nil {
 		return nil, list
 	}
@@ -280,7 +199,14 @@ func RegisterImages(ctx context.Context, c RegisterConfig) (*RegisterResult, err
 	var t voxel.Transform
 	var d register.Deformation
 	if c.Type == "syn" {
-		d = register.Deformable(fixed, moving, register.DeformableOptions{FixedMask: fixedMask, MovingMask: movingMask, Seed: c.Seed, Workers: c.Workers, Progress: progress})
+		if init != nil {
+			// Deformable takes its affine part as it is given.
+			r := register.Affine(fixed, moving, register.Options{Init: init, Local: true, FixedMask: fixedMask, MovingMask: movingMask, Seed: c.Seed, Workers: c.Workers})
+			if r.OK() {
+				init = &r.Transform
+			}
+		}
+		d = register.Deformable(fixed, moving, register.DeformableOptions{Init: init, FixedMask: fixedMask, MovingMask: movingMask, Seed: c.Seed, Workers: c.Workers, Progress: progress})
 		a, res.Reason = d.Affine, d.Reason
 		res.Before, res.After, res.JacMin, res.JacMax = finite(d.Before), finite(d.After), finite(d.JacobianMin), finite(d.JacobianMax)
 		res.InvMean, res.InvMax = finite(d.InverseMean), finite(d.InverseMax)
@@ -290,7 +216,7 @@ func RegisterImages(ctx context.Context, c RegisterConfig) (*RegisterResult, err
 		if c.Type == "rigid" {
 			find = register.Rigid
 		}
-		r := find(fixed, moving, register.Options{FixedMask: fixedMask, MovingMask: movingMask, Seed: c.Seed, Workers: c.Workers, Progress: progress})
+		r := find(fixed, moving, register.Options{Init: init, Local: init != nil, FixedMask: fixedMask, MovingMask: movingMask, Seed: c.Seed, Workers: c.Workers, Progress: progress})
 		a, t, res.Reason, res.Overlap = r.Transform, r.Transform, r.Reason, finite(r.Overlap)
 	}
 	res.OK = res.Reason == ""

@@ -1,0 +1,157 @@
+package pipeline
+
+import (
+	"math"
+	"path/filepath"
+
+	"phasl/report"
+	"phasl/voxel"
+)
+
+// picture prepares the overlays of the anatomy for the report.
+func (a *anatomy) picture(s *space, workers int) {
+	small := coarser(a.t1.Grid, pagePixel)
+	t1 := voxel.Average(a.t1, small, nil, 2, workers)
+	a.pictureTissues(t1, workers)
+	if s == nil {
+		return
+	}
+	if a.placed == nil {
+		a.pictureLaidOn(s, a.tried, workers)
+		return
+	}
+	a.pictureTemplate(s, t1, workers)
+	if !a.placed.bent() {
+		a.pictureLaidOn(s, a.placed.affine, workers)
+		return
+	}
+	how := a.step(deformationStep)
+	if a.placed.given {
+		how = a.step(givenTransformStep)
+	}
+	a.pictureBeforeAfter(s, how, workers)
+	a.pictureJacobian(s, how, workers)
+}
+
+// pagePixel is how fine pictures of a T1w image are [mm]: the page shows no
+// more.
+const pagePixel = 2.0
+
+// step returns the outcome of a step, the zero value if it was not done.
+func (a *anatomy) step(name string) StepResult {
+	for _, st := range a.steps {
+		if st.Step == name {
+			return st
+		}
+	}
+	return StepResult{}
+}
+
+// done reports whether a step was done, and factOf shows its outcome.
+func (s StepResult) done() bool { return s.Step != "" }
+
+func factOf(s StepResult) report.Fact { return report.Fact{Name: s.Step, Value: s.Detail} }
+
+// pictureTissues shows brain mask and tissues on the T1w image.
+func (a *anatomy) pictureTissues(t1 *voxel.Image, workers int) {
+	show := func(m *voxel.Image) *voxel.Image { return voxel.Average(m, t1.Grid, nil, 2, workers) }
+	o := report.Overlay{
+		Title:  "Brain mask and tissues on the T1w image",
+		Fixed:  report.Layer{Name: "T1w", Image: t1},
+		Moving: report.Layer{Name: "grey matter fraction", Image: show(a.tissues.GM)},
+		Outlines: []report.Outline{
+			{Name: "brain", Mask: show(a.brain.Image()).Threshold(0.5)},
+			{Name: "white matter", Mask: show(a.tissues.WM).Threshold(0.5)},
+		},
+		Measures: []report.Fact{{Name: "image", Value: filepath.Base(a.file)}},
+		Look:     "The brain line follows the surface of the brain, without scalp or neck; the white-matter line follows the inner edge of the cortex.",
+	}
+	for _, name := range []string{brainT1Step, givenBrainStep, segmentStep, givenTissueStep} {
+		if st := a.step(name); st.done() {
+			o.Measures, o.Failed = append(o.Measures, factOf(st)), o.Failed || !st.OK
+		}
+	}
+	a.overlays = append(a.overlays, o)
+}
+
+// pictureTemplate shows what the template says of the T1w image: brain, white
+// matter and regions carried onto it.
+func (a *anatomy) pictureTemplate(s *space, t1 *voxel.Image, workers int) {
+	way := a.placed.toTemplate()
+	on := func(m *voxel.Image) *voxel.Image { return voxel.Resample(m, t1.Grid, way, voxel.Linear, workers) }
+	o := report.Overlay{
+		Title:  "Template on the T1w image",
+		Fixed:  report.Layer{Name: "T1w", Image: t1},
+		Moving: report.Layer{Name: "template " + s.name, Image: on(s.t1)},
+		Outlines: []report.Outline{
+			{Name: "brain of the template", Mask: on(s.brain.Image()).Threshold(0.5)},
+			{Name: "white matter of the template", Mask: on(s.fractions(workers).WM).Threshold(0.5)},
+		},
+		Look: "The template's lines lie on the person's brain surface and on the inner edge of the cortex; the regions of interest lie on the grey matter of the anterior cingulate.",
+	}
+	for _, name := range []string{givenTransformStep, affineStep, deformationStep, overlapStep} {
+		if st := a.step(name); st.done() {
+			o.Measures, o.Failed = append(o.Measures, factOf(st)), o.Failed || !st.OK
+		}
+	}
+	if rs := s.regions; rs != nil {
+		o.Labels, o.Regions = voxel.Resample(rs.onTemplate, t1.Grid, way, voxel.Nearest, workers), rs.outlined
+	}
+	a.overlays = append(a.overlays, o)
+}
+
+// pictureLaidOn shows the T1w image on the template by an affine map.
+func (a *anatomy) pictureLaidOn(s *space, t voxel.Affine, workers int) {
+	st := a.step(affineStep)
+	if a.placed != nil && a.placed.given {
+		st = a.step(givenTransformStep)
+	}
+	a.overlays = append(a.overlays, report.Overlay{
+		Title:    "T1w image laid onto the template",
+		Fixed:    report.Layer{Name: "template " + s.name, Image: s.t1},
+		Moving:   report.Layer{Name: "T1w", Image: voxel.Resample(a.t1, s.t1.Grid, t, voxel.Linear, workers)},
+		Outlines: []report.Outline{{Name: "template brain", Mask: s.brain}},
+		Measures: facts(st),
+		Failed:   !st.OK,
+		Look:     "Flicking between the two, the outer edge of the brain, the ventricles and the corpus callosum stay where they are. An affine registration does not match single folds.",
+	})
+}
+
+// pictureBeforeAfter shows what the deformation did.
+func (a *anatomy) pictureBeforeAfter(s *space, how StepResult, workers int) {
+	laid := func(t voxel.Transform) *voxel.Image {
+		return voxel.Average(a.t1, s.t1.Grid, t, 2, workers)
+	}
+	a.overlays = append(a.overlays, report.Overlay{
+		Title:  "T1w image laid onto the template, without and with the deformation",
+		Fixed:  report.Layer{Name: "T1w, affine", Image: laid(a.placed.affine)},
+		Moving: report.Layer{Name: "T1w, deformed", Image: laid(a.placed.forward)},
+		Outlines: []report.Outline{
+			{Name: "template brain", Mask: s.brain},
+			{Name: "white matter of the template", Mask: s.fractions(workers).WM.Threshold(0.5)},
+		},
+		Measures: []report.Fact{factOf(how), factOf(a.step(overlapStep))},
+		Failed:   !how.OK,
+		Look:     "After the deformation white matter and ventricles fill the template's lines better than before, and no place is smeared or folded.",
+	})
+}
+
+// pictureJacobian maps how much the deformation grows or shrinks each place.
+func (a *anatomy) pictureJacobian(s *space, how StepResult, workers int) {
+	w := a.placed.forward
+	change := w.Jacobian(workers)
+	size := a.placed.affine.Det()
+	for n, v := range change.Data {
+		change.Data[n] = float32(math.Log2(float64(v) / size)) // folds are NaN; there are none
+	}
+	keepBrain(change, s.brain)
+	a.overlays = append(a.overlays, report.Overlay{
+		Title:    "Local change of volume by the deformation",
+		Fixed:    report.Layer{Name: "template " + s.name, Image: s.t1},
+		Moving:   report.Layer{Name: "volume of the person over the template's, log₂ of the Jacobian determinant", Image: change, Kind: report.Effect, Unit: "log₂"},
+		Outlines: []report.Outline{{Name: "template brain", Mask: s.brain}},
+		Measures: []report.Fact{factOf(how)},
+		Failed:   !how.OK,
+		Look:     "Smooth patches, usually within ±1 (half to twice the volume). Sharp spots of strong colour inside the brain are places where the images were forced to match.",
+	})
+}
