@@ -14,7 +14,7 @@ func TestRegrow(t *testing.T) {
 	g := voxel.Grid{Dim: [3]int{70, 50, 50}, Affine: voxel.Translation(voxel.Vec{-50, -50, -50}).Mul(voxel.Scaling(voxel.Vec{2, 2, 2}))}
 	level := [3]float64{30, 60, 100}
 	img, mask := voxel.NewImage(g), voxel.NewMask(g)
-	lobe := func(p voxel.Vec) bool { return norm(sub(p, voxel.Vec{0, 0, -34})) < 14 }
+	lobe := func(p voxel.Vec) bool { return norm(sub(p, voxel.Vec{0, 0, -30})) < 14 }
 	muscle := func(p voxel.Vec) bool { return p[0] > 48 && p[0] < 60 && math.Abs(p[1]) < 12 }
 	for n := range img.Data {
 		p := g.World(g.Coord(n))
@@ -36,7 +36,7 @@ func TestRegrow(t *testing.T) {
 	for n, in := range got.In {
 		p := g.World(g.Coord(n))
 		switch {
-		case (norm(p) < 28 || norm(sub(p, voxel.Vec{0, 0, -34})) < 11) && !in: // corners may be rounded off
+		case (norm(p) < 28 || norm(sub(p, voxel.Vec{0, 0, -30})) < 10) && !in: // corners may be rounded off
 			t.Fatalf("brain at %v is missing", p)
 		case (muscle(p) || img.Data[n] == 150 && norm(p) > 34) && in:
 			t.Fatalf("what lies at %v is no brain", p)
