@@ -70,3 +70,9 @@ func (f spaceFlags) standard() pipeline.Standard {
 		TemplateGM: f.TemplateGM, TemplateWM: f.TemplateWM, TemplateCSF: f.TemplateCSF, Registration: f.Registration,
 		Atlas: f.Atlas, Labels: f.Labels, Regions: f.Region, MinCoverage: f.MinCoverage}
 }
+
+// givenFlags name folders of what was found by other means.
+type givenFlags struct {
+	Transforms string `type:"existingdir" placeholder:"DIR" group:"Your own anatomy" help:"Folder of transforms to use in place of registration, named as phasl names its own (sub-01_from-T1w_to-<S>_mode-image_xfm.h5, .txt, .mat, .nii.gz); with desc-init, an affine map to begin the search at."`
+	Masks      string `type:"existingdir" placeholder:"DIR" group:"Your own anatomy" help:"Folder of brain masks (desc-brain_mask) and tissue maps (label-GM_probseg and the like, dseg) to use in place of phasl's own."`
+}

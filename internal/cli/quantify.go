@@ -17,6 +17,7 @@ type quantifyCmd struct {
 	ATT string `name:"att-map" type:"existingfile" placeholder:"FILE" group:"Perfusion" help:"Transit time of each voxel [s] for the kinetic model of one delay, in place of the constants."`
 	T1  string `name:"t1-map" type:"existingfile" placeholder:"FILE" group:"Perfusion" help:"T1 of tissue in each voxel [s] for the kinetic model, in place of the constants."`
 	spaceFlags
+	givenFlags
 	analysisFlags
 	jsonFlag
 }
@@ -42,7 +43,7 @@ func (c *quantifyCmd) Run(ctx context.Context, s streams) error {
 	set := c.settings()
 	set.ATTMap, set.T1Map = c.ATT, c.T1
 	res, err := pipeline.Quantify(ctx, c.ASL, pipeline.Config{
-		OutDir: c.Out, Settings: set, Standard: c.standard(), Version: Version(), Progress: prog.show, Warn: func(l diag.List) { printProblems(s.err, l) },
+		OutDir: c.Out, TransformsDir: c.Transforms, MasksDir: c.Masks, Settings: set, Standard: c.standard(), Version: Version(), Progress: prog.show, Warn: func(l diag.List) { printProblems(s.err, l) },
 	})
 	prog.end()
 	if err != nil {

@@ -25,6 +25,7 @@ type runCmd struct {
 	WorkDir          string   `name:"work-dir" short:"w" placeholder:"DIR" group:"Running" help:"Folder for the records that let a rerun carry on (default OUT_DIR/.phasl)."`
 	groupFlags
 	spaceFlags
+	givenFlags
 	analysisFlags
 	jsonFlag
 }
@@ -113,7 +114,7 @@ func (c *runCmd) participants(ctx context.Context, s streams) (*pipeline.RunResu
 	return pipeline.Run(ctx, pipeline.Config{
 		BIDSDir: c.BIDSDir, OutDir: c.OutDir, WorkDir: c.WorkDir, SkipFaulty: c.SkipFaulty,
 		Participants: trimAll(c.ParticipantLabel, "sub-"), Sessions: trimAll(c.SessionLabel, "ses-"),
-		Settings: c.settings(), Standard: c.standard(), Version: Version(), Progress: prog.show, Warn: func(l diag.List) { printProblems(s.err, l) },
+		TransformsDir: c.Transforms, MasksDir: c.Masks, Settings: c.settings(), Standard: c.standard(), Version: Version(), Progress: prog.show, Warn: func(l diag.List) { printProblems(s.err, l) },
 	})
 }
 

@@ -30,8 +30,8 @@ const brainMargin = 4.0
 
 // readAnatomy registers a T1w image to the template, finds its brain and
 // segments it. Without a template (s nil) brain and tissues come from the
-// image alone.
-func readAnatomy(path, file string, s *space, set Settings, step func(string)) (*anatomy, error) {
+// image alone. What g names is taken from there instead.
+func readAnatomy(path, file string, s *space, g givenAnatomy, set Settings, step func(string)) (*anatomy, error) {
 	step("read the T1w image")
 	t1, _, err := nifti.ReadImage(path)
 	if err != nil {
@@ -39,57 +39,100 @@ func readAnatomy(path, file string, s *space, set Settings, step func(string)) (
 	}
 	a := &anatomy{file: file, t1: t1}
 	opt := register.Options{Seed: set.Seed, Workers: set.Workers}
-
-	var prior *voxel.Image
-	if s != nil && !s.bare {
-		step("register the T1w image to the template")
-		r := register.Affine(s.t1, t1, opt)
-		if distrust(&r); r.OK() {
-			// The template's mask, pulled onto the T1w image.
-			prior = voxel.Resample(s.brain.Image(), t1.Grid, r.Transform.Inverse(), voxel.Linear, set.Workers)
-			near := opt
-			near.Init, near.Local = &r.Transform, true
-			near.FixedMask = voxel.Dilate(s.brain, brainMargin, set.Workers)
-			if fine := register.Affine(s.t1, t1, near); fine.OK() {
-				r = fine
-			}
+	if s != nil && g.begin != "" {
+		begin, err := affineFile(g.begin, s.t1.Grid, t1.Grid)
+		if err != nil {
+			return nil, err
 		}
-		a.place(r)
+		opt.Init, opt.Local = &begin, true
+	}
+	switch {
+	case s == nil:
+	case g.toTemplate != "":
+		step("read the given transform")
+		if err := a.takeTransform(s, g, set.Workers); err != nil {
+			return nil, err
+		}
+	case !s.bare:
+		step("register the T1w image to the template")
+		a.registerHead(s, opt)
 	}
 	step("find the brain in the T1w image")
-	brain, rep := tissue.BrainT1(t1, tissue.BrainOptions{Prior: prior, Workers: set.Workers})
-	a.brain = brain
-	a.steps = append(a.steps, brainStep(brainT1Step, rep.Method, rep.Fallback, rep.Notes, rep.Volume))
-	if s != nil && s.bare {
+	if err := a.findBrain(s, g, set.Workers); err != nil {
+		return nil, err
+	}
+	if s != nil && s.bare && g.toTemplate == "" {
 		step("register the T1w brain to the template")
-		o := opt
-		o.FixedMask = voxel.Dilate(s.brain, brainMargin, set.Workers)
-		r := register.Affine(s.t1, masked(t1, brain), o)
+		opt.FixedMask = voxel.Dilate(s.brain, brainMargin, set.Workers)
+		r := register.Affine(s.t1, masked(t1, a.brain), opt)
 		distrust(&r)
 		a.place(r)
 	}
-
-	if a.placed != nil && s.deform {
+	if a.placed != nil && s.deform && !a.placed.given {
 		step("deform the template to the T1w image")
 		a.bend(s, set)
 	}
-
-	step("segment the T1w image")
-	segment := tissue.SegmentOptions{Workers: set.Workers}
-	if p := a.priors(s, set.Workers); p != nil {
-		segment.PriorGM, segment.PriorWM, segment.PriorCSF = p.GM, p.WM, p.CSF
+	if a.tissues == nil {
+		step("segment the T1w image")
+		a.segment(s, set.Workers)
 	}
-	tis, srep := tissue.Segment(t1, brain, segment)
-	tis.Bias = nil // a whole head of memory that nobody asks for
-	a.tissues = tis
-	a.steps = append(a.steps, StepResult{Step: segmentStep, OK: srep.Fallback == "" && srep.Converged,
-		Detail: join(append([]string{srep.Method, srep.Fallback}, srep.Notes...)),
-		Values: map[string]Number{"csf_ml": Number(srep.Volume[0]), "gm_ml": Number(srep.Volume[1]), "wm_ml": Number(srep.Volume[2])}})
 	if a.placed != nil {
 		a.compareTissues(s, set.Workers)
 	}
 	a.picture(s, set.Workers)
 	return a, nil
+}
+
+// registerHead registers the whole head to the template's by an affine map:
+// first as a whole, then, near there, guided by the brain alone.
+func (a *anatomy) registerHead(s *space, opt register.Options) {
+	r := register.Affine(s.t1, a.t1, opt)
+	if distrust(&r); r.OK() {
+		near := opt
+		near.Init, near.Local = &r.Transform, true
+		near.FixedMask = voxel.Dilate(s.brain, brainMargin, opt.Workers)
+		if fine := register.Affine(s.t1, a.t1, near); fine.OK() {
+			r = fine
+		}
+	}
+	a.place(r)
+}
+
+// findBrain finds the brain, or takes it, and tissues, from what was given. If
+// the template is placed, its mask pulled onto the T1w image says where to
+// look.
+func (a *anatomy) findBrain(s *space, g givenAnatomy, workers int) (err error) {
+	if g.brain != "" {
+		if a.brain, err = maskFile(g.brain, a.t1.Grid, workers); err != nil {
+			return err
+		}
+		a.steps = append(a.steps, taken(givenBrainStep, g.brain))
+	}
+	if err := a.takeTissues(g, workers); err != nil || a.brain != nil {
+		return err
+	}
+	var prior *voxel.Image
+	if a.placed != nil {
+		prior = voxel.Resample(s.brain.Image(), a.t1.Grid, a.placed.toTemplate(), voxel.Linear, workers)
+	}
+	brain, rep := tissue.BrainT1(a.t1, tissue.BrainOptions{Prior: prior, Workers: workers})
+	a.brain = brain
+	a.steps = append(a.steps, brainStep(brainT1Step, rep.Method, rep.Fallback, rep.Notes, rep.Volume))
+	return nil
+}
+
+// segment finds the tissues, with the template's as priors if they are known.
+func (a *anatomy) segment(s *space, workers int) {
+	opt := tissue.SegmentOptions{Workers: workers}
+	if p := a.priors(s, workers); p != nil {
+		opt.PriorGM, opt.PriorWM, opt.PriorCSF = p.GM, p.WM, p.CSF
+	}
+	tis, rep := tissue.Segment(a.t1, a.brain, opt)
+	tis.Bias = nil // a whole head of memory that nobody asks for
+	a.tissues = tis
+	a.steps = append(a.steps, StepResult{Step: segmentStep, OK: rep.Fallback == "" && rep.Converged,
+		Detail: join(append([]string{rep.Method, rep.Fallback}, rep.Notes...)),
+		Values: map[string]Number{"csf_ml": Number(rep.Volume[0]), "gm_ml": Number(rep.Volume[1]), "wm_ml": Number(rep.Volume[2])}})
 }
 
 // Names of steps in results and flags.

@@ -25,8 +25,12 @@ func (a *anatomy) picture(s *space, workers int) {
 		a.pictureLaidOn(s, a.placed.affine, workers)
 		return
 	}
-	a.pictureBeforeAfter(s, workers)
-	a.pictureJacobian(s, workers)
+	how := a.step(deformationStep)
+	if a.placed.given {
+		how = a.step(givenTransformStep)
+	}
+	a.pictureBeforeAfter(s, how, workers)
+	a.pictureJacobian(s, how, workers)
 }
 
 // pagePixel is how fine pictures of a T1w image are [mm]: the page shows no
@@ -62,7 +66,7 @@ func (a *anatomy) pictureTissues(t1 *voxel.Image, workers int) {
 		Measures: []report.Fact{{Name: "image", Value: filepath.Base(a.file)}},
 		Look:     "The brain line follows the surface of the brain, without scalp or neck; the white-matter line follows the inner edge of the cortex.",
 	}
-	for _, name := range []string{brainT1Step, segmentStep} {
+	for _, name := range []string{brainT1Step, givenBrainStep, segmentStep, givenTissueStep} {
 		if st := a.step(name); st.done() {
 			o.Measures, o.Failed = append(o.Measures, factOf(st)), o.Failed || !st.OK
 		}
@@ -85,7 +89,7 @@ func (a *anatomy) pictureTemplate(s *space, t1 *voxel.Image, workers int) {
 		},
 		Look: "The template's lines lie on the person's brain surface and on the inner edge of the cortex; the regions of interest lie on the grey matter of the anterior cingulate.",
 	}
-	for _, name := range []string{affineStep, deformationStep, overlapStep} {
+	for _, name := range []string{givenTransformStep, affineStep, deformationStep, overlapStep} {
 		if st := a.step(name); st.done() {
 			o.Measures, o.Failed = append(o.Measures, factOf(st)), o.Failed || !st.OK
 		}
@@ -99,6 +103,9 @@ func (a *anatomy) pictureTemplate(s *space, t1 *voxel.Image, workers int) {
 // pictureLaidOn shows the T1w image on the template by an affine map.
 func (a *anatomy) pictureLaidOn(s *space, t voxel.Affine, workers int) {
 	st := a.step(affineStep)
+	if a.placed != nil && a.placed.given {
+		st = a.step(givenTransformStep)
+	}
 	a.overlays = append(a.overlays, report.Overlay{
 		Title:    "T1w image laid onto the template",
 		Fixed:    report.Layer{Name: "template " + s.name, Image: s.t1},
@@ -111,7 +118,7 @@ func (a *anatomy) pictureLaidOn(s *space, t voxel.Affine, workers int) {
 }
 
 // pictureBeforeAfter shows what the deformation did.
-func (a *anatomy) pictureBeforeAfter(s *space, workers int) {
+func (a *anatomy) pictureBeforeAfter(s *space, how StepResult, workers int) {
 	laid := func(t voxel.Transform) *voxel.Image {
 		return voxel.Average(a.t1, s.t1.Grid, t, 2, workers)
 	}
@@ -123,14 +130,14 @@ func (a *anatomy) pictureBeforeAfter(s *space, workers int) {
 			{Name: "template brain", Mask: s.brain},
 			{Name: "white matter of the template", Mask: s.fractions(workers).WM.Threshold(0.5)},
 		},
-		Measures: []report.Fact{factOf(a.step(deformationStep)), factOf(a.step(overlapStep))},
-		Failed:   !a.step(deformationStep).OK,
+		Measures: []report.Fact{factOf(how), factOf(a.step(overlapStep))},
+		Failed:   !how.OK,
 		Look:     "After the deformation white matter and ventricles fill the template's lines better than before, and no place is smeared or folded.",
 	})
 }
 
 // pictureJacobian maps how much the deformation grows or shrinks each place.
-func (a *anatomy) pictureJacobian(s *space, workers int) {
+func (a *anatomy) pictureJacobian(s *space, how StepResult, workers int) {
 	w := a.placed.forward
 	change := w.Jacobian(workers)
 	size := a.placed.affine.Det()
@@ -143,8 +150,8 @@ func (a *anatomy) pictureJacobian(s *space, workers int) {
 		Fixed:    report.Layer{Name: "template " + s.name, Image: s.t1},
 		Moving:   report.Layer{Name: "volume of the person over the template's, log₂ of the Jacobian determinant", Image: change, Kind: report.Effect, Unit: "log₂"},
 		Outlines: []report.Outline{{Name: "template brain", Mask: s.brain}},
-		Measures: []report.Fact{factOf(a.step(deformationStep))},
-		Failed:   !a.step(deformationStep).OK,
+		Measures: []report.Fact{factOf(how)},
+		Failed:   !how.OK,
 		Look:     "Smooth patches, usually within ±1 (half to twice the volume). Sharp spots of strong colour inside the brain are places where the images were forced to match.",
 	})
 }

@@ -47,13 +47,17 @@ type Config struct {
 	Participants    []string // labels without "sub-"; none: all
 	Sessions        []string // labels without "ses-"; none: all
 	SkipFaulty      bool     // process what has no faults although something has
+	TransformsDir   string   // folder of transforms to use in place of registration; "": none
+	MasksDir        string   // folder of brain masks and tissue maps to use likewise
 	Settings
 	Standard
 	Version  string          // of the program, for the derivatives' description
 	Progress func(Event)     // may be nil
 	Warn     func(diag.List) // told of warnings before the work begins; may be nil
 
-	overrides map[string]string // Overrides, taken apart
+	overrides  map[string]string // Overrides, taken apart
+	transforms *folder           // of TransformsDir
+	masks      *folder           // of MasksDir
 }
 
 // An Event tells how far the work is.

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"phasl/diag"
 	"phasl/internal/atomicfile"
 )
 
@@ -266,6 +267,14 @@ func (w *worker) key() (string, error) {
 		}
 		for _, t := range sc.T1w {
 			k.file("T1w", w.ds.Abs(t))
+		}
+		var l diag.List
+		of := w.c.givenScan(sc.Entities, w.c.spaceName(), &l).files()
+		if len(sc.T1w) > 0 {
+			of = append(of, w.c.givenAnatomy(sc.T1w[0], w.c.spaceName(), &l).files()...)
+		}
+		for _, f := range of {
+			k.file("given", f)
 		}
 	}
 	return k.sum()

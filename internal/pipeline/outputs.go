@@ -122,6 +122,9 @@ func (k *sink) warp(t *voxel.Warp, from, to string, meta map[string]any) string 
 
 // registration says in a word how the scan came to the template.
 func (s *scan) registration() string {
+	if s.given.toTemplate != "" || s.onAnatomy && s.anatomy.placed != nil && s.anatomy.placed.given {
+		return "given"
+	}
 	if s.onAnatomy && s.anatomy.placed.bent() {
 		return registerSyN
 	}
@@ -234,8 +237,8 @@ func (w *worker) writeAnatomy(a *anatomy, in *bids.Scan) error {
 	case a.placed == nil:
 	case a.placed.bent():
 		meta := map[string]any{
-			"Description": "Displacement field in ITK's convention (LPS, mm), the affine part included: affine, then symmetric normalisation by local correlation",
-			"Sources":     src, "Units": "mm", "SpatialReference": w.space.name, "Checks": []StepResult{a.step(affineStep), a.step(deformationStep), a.step(overlapStep)},
+			"Description": "Displacement field in ITK's convention (LPS, mm), the affine part included",
+			"Sources":     src, "Units": "mm", "SpatialReference": w.space.name, "Steps": a.steps,
 		}
 		a.files["t1w_to_template"] = k.warp(a.placed.forward, "T1w", w.space.name, meta)
 		a.files["template_to_t1w"] = k.warp(a.placed.inverse, w.space.name, "T1w", meta)

@@ -154,6 +154,12 @@ func (s *scan) methodsInfo() report.Info {
 	}
 	if s.onAnatomy {
 		info.Tissue, info.ToAnatomy = "a T1-weighted image of the same person", "mutual information"
+		if s.given.toT1w != "" {
+			info.ToAnatomy = "given"
+		}
+		if s.anatomy.step(givenTissueStep).done() {
+			info.Tissue += ", segmented by other means"
+		}
 	} else if s.tissues != nil {
 		info.Tissue = "the template"
 	}

@@ -55,6 +55,9 @@ func (s *scan) overlays() []report.Overlay {
 		t1 := voxel.Average(s.anatomy.t1, s.series.Grid, s.toAnatomy, 2, s.set.Workers)
 		wm := voxel.Average(s.anatomy.tissues.WM, s.series.Grid, s.toAnatomy, 2, s.set.Workers)
 		st := step("ASL to T1w, rigid")
+		if s.given.toT1w != "" {
+			st = step(givenToT1wStep)
+		}
 		name := "ASL (M0 or control)"
 		if s.blind {
 			name = "ASL (difference)"
@@ -79,6 +82,9 @@ func (s *scan) overlays() []report.Overlay {
 		}
 		if !s.onAnatomy {
 			st := step("ASL to template, affine")
+			if s.given.toTemplate != "" {
+				st = step(givenToSpaceStep)
+			}
 			o.Measures, o.Failed = facts(st), !st.OK
 			o.Outlines = append(o.Outlines, report.Outline{Name: "white matter of the template", Mask: s.space.fractions(s.set.Workers).WM.Threshold(0.5)})
 		}

@@ -16,6 +16,8 @@ type placement struct {
 	// With the deformation, the affine part included: template → T1w on the
 	// template's grid, and back. Both are nil if the affine map stands alone.
 	forward, inverse *voxel.Warp
+
+	given bool // by the user: not to be changed
 }
 
 // toT1w maps the template's world to the T1w image's.
@@ -143,7 +145,7 @@ func (a *anatomy) compareTissues(s *space, workers int) {
 		before := through(a.placed.affine)
 		st.Detail += fmt.Sprintf(" (with the affine part alone %.2f, %.2f)", before.gm, before.wm)
 		st.Values["gm_dice_affine"], st.Values["wm_dice_affine"] = Number(before.gm), Number(before.wm)
-		if now.mean() < before.mean() {
+		if now.mean() < before.mean() && !a.placed.given {
 			st.OK = false
 			st.Detail = "the deformation lowered the overlap and was not used: " + st.Detail
 			a.placed.forward, a.placed.inverse = nil, nil

@@ -41,6 +41,7 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 	c.prepare(&asked)
 	people, selection := selectScans(ds, &c)
 	asked.Add(selection...)
+	asked.Add(c.checkGiven(people, c.spaceName())...)
 	l.Add(asked...)
 	found := map[string]diag.List{} // warnings about single scans, for their reports
 	res := &RunResult{Output: c.OutDir, Kept: []string{}, Failed: []FailedScan{}}
@@ -192,6 +193,7 @@ func selectScans(ds *bids.Dataset, c *Config) ([]person, diag.List) {
 // prepare takes the user's settings apart, checks their names, and finds the
 // files that belong to those given.
 func (c *Config) prepare(l *diag.List) {
+	c.openGiven(l)
 	overrides, ol := parseOverrides(c.Overrides)
 	l.Add(ol...)
 	c.overrides = overrides

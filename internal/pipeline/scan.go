@@ -8,6 +8,7 @@ import (
 	"phasl/asl"
 	"phasl/bids"
 	"phasl/diag"
+	"phasl/internal/xfm"
 	"phasl/nifti"
 	"phasl/register"
 	"phasl/tissue"
@@ -18,6 +19,7 @@ import (
 // in which they stand.
 type scan struct {
 	in       *bids.Scan
+	given    givenScan
 	set      Settings
 	space    *space
 	anatomy  *anatomy
@@ -313,6 +315,15 @@ func (s *scan) readM0() error {
 // findBrain masks the brain: from the scan, and from the T1w image if the scan
 // was registered to it, which tells brain from scalp better than the scan can.
 func (s *scan) findBrain() error {
+	if s.given.mask != "" {
+		m, err := maskFile(s.given.mask, s.series.Grid, s.set.Workers)
+		if err != nil {
+			return err
+		}
+		s.mask = m
+		s.steps = append(s.steps, taken(givenMaskStep, s.given.mask))
+		return nil
+	}
 	s.step("find the brain in the scan")
 	var prior *voxel.Image
 	if s.onAnatomy {
@@ -336,6 +347,19 @@ func (s *scan) toT1w() error {
 	if s.anatomy == nil {
 		return nil
 	}
+	if s.given.toT1w != "" {
+		// The file carries images of the scan to the T1w image.
+		back, err := affineFile(s.given.toT1w, s.anatomy.t1.Grid, s.series.Grid)
+		if err != nil {
+			return err
+		}
+		if !meets(back, s.anatomy.brain, s.series.Grid) {
+			return refused(s.given.toT1w, "give the transform that carries images of the scan to the T1w image", "it takes the brain of the T1w image outside the scan")
+		}
+		s.toAnatomy, s.onAnatomy = back.Inverse(), true
+		s.steps = append(s.steps, taken(givenToT1wStep, s.given.toT1w))
+		return nil
+	}
 	s.step("register the scan to the T1w image")
 	opt := register.Options{Seed: s.set.Seed, Workers: s.set.Workers}
 	r := register.Rigid(s.look, s.anatomy.t1, opt)
@@ -350,6 +374,8 @@ func (s *scan) toT1w() error {
 func (s *scan) toStandard() error {
 	switch {
 	case s.space == nil:
+	case s.given.toTemplate != "":
+		return s.takeToTemplate()
 	case s.onAnatomy && s.anatomy.placed != nil:
 		p := s.anatomy.placed
 		s.toTemplate, s.onTemplate = chain(p.toT1w(), s.toAnatomy.Inverse()), true
@@ -376,6 +402,26 @@ func (s *scan) toStandard() error {
 		s.steps = append(s.steps, registrationStep("ASL to template, affine", r))
 		s.toTemplate, s.fromTemplate, s.onTemplate = r.Transform, r.Transform.Inverse(), r.OK()
 	}
+	return nil
+}
+
+// takeToTemplate takes the way from the template to the scan from the file.
+func (s *scan) takeToTemplate() error {
+	there, err := xfm.Read(s.given.toTemplate, s.space.t1.Grid, s.series.Grid)
+	if err != nil {
+		return err
+	}
+	if !meets(there.Map, s.space.brain, s.series.Grid) {
+		return refused(s.given.toTemplate, "give the transform that carries images of the scan to the template", "it takes the brain of the template outside the scan")
+	}
+	s.steps = append(s.steps, taken(givenToSpaceStep, s.given.toTemplate))
+	s.toTemplate, s.onTemplate = there.Map, true
+	if m, ok := oneAffine(there.Map); ok {
+		s.toTemplate, s.fromTemplate = m, m.Inverse()
+		return nil
+	}
+	near := nearestAffine(there.Map, s.space.brain)
+	s.fromTemplate = inverted(there.Map, near, s.series.Grid, s.set.Workers)
 	return nil
 }
 
@@ -425,10 +471,10 @@ func (s *scan) quantify() error {
 		ts = asl.Tissue{Grey: s.tissues.GM, White: s.tissues.WM, CSF: s.tissues.CSF}
 	}
 	var err error
-	if in.ATT, err = s.given(s.set.ATTMap); err != nil {
+	if in.ATT, err = s.userMap(s.set.ATTMap); err != nil {
 		return err
 	}
-	if in.T1t, err = s.given(s.set.T1Map); err != nil {
+	if in.T1t, err = s.userMap(s.set.T1Map); err != nil {
 		return err
 	}
 	if s.result, err = asl.Quantify(in, s.protocol, s.options); err != nil {
@@ -446,9 +492,9 @@ func (s *scan) quantify() error {
 	return nil
 }
 
-// given reads a map that the user gives and brings it to the grid of the
+// userMap reads a map that the user gives and brings it to the grid of the
 // series; nil for an empty path.
-func (s *scan) given(path string) (*voxel.Image, error) {
+func (s *scan) userMap(path string) (*voxel.Image, error) {
 	if path == "" {
 		return nil, nil
 	}

@@ -70,6 +70,15 @@ func loadSpace(c *Config, l *diag.List) (*space, error) {
 
 var tplEntity = regexp.MustCompile(`(?:^|_)(?:tpl|space)-([A-Za-z0-9]+)`)
 
+// spaceName returns the name of the template's space, "" without a template.
+func (c *Config) spaceName() string {
+	if c.Template == "" {
+		return ""
+	}
+	name, _ := spaceName(c.Template, c.Space)
+	return name
+}
+
 // spaceName returns the label of the template's space and how it was found.
 func spaceName(template, given string) (name, how string) {
 	if given != "" {

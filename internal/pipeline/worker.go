@@ -94,7 +94,8 @@ func (w *worker) work(started time.Time) (*ParticipantResult, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := &scan{in: in, set: w.c.Settings, space: w.space, anatomy: a, step: step, ctx: w.ctx}
+		var l diag.List // was looked at before the work began
+		s := &scan{in: in, given: w.c.givenScan(in.Entities, w.c.spaceName(), &l), set: w.c.Settings, space: w.space, anatomy: a, step: step, ctx: w.ctx}
 		if err := s.process(); err != nil {
 			return nil, err
 		}
@@ -140,7 +141,8 @@ func (w *worker) anatomyOf(in *bids.Scan, seen map[string]*anatomy, step func(st
 	if a, ok := seen[file]; ok {
 		return a, nil
 	}
-	a, err := readAnatomy(w.ds.Abs(file), file, w.space, w.c.Settings, step)
+	var l diag.List // was looked at before the work began
+	a, err := readAnatomy(w.ds.Abs(file), file, w.space, w.c.givenAnatomy(file, w.c.spaceName(), &l), w.c.Settings, step)
 	if err != nil {
 		return nil, err
 	}
