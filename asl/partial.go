@@ -8,17 +8,20 @@ import (
 	"phasl/voxel"
 )
 
+// UnmixFWHM is the default width of the neighbourhoods of [Result.Unmix] [mm].
+const UnmixFWHM = 8.0
+
 // PartialOptions steer [Result.Unmix]. The zero value is the default.
 type PartialOptions struct {
 	// FWHM of the Gaussian neighbourhood over which each tissue's signal is
-	// taken for even [mm]. 0: 10.
+	// taken for even [mm]. 0: [UnmixFWHM].
 	FWHM float64
 	// Least is the smallest fraction of a tissue at which its perfusion is
 	// given, 0 to 1. 0: 0.1.
 	Least float64
 }
 
-func (o PartialOptions) fwhm() float64  { return orDefault(o.FWHM, 10) }
+func (o PartialOptions) fwhm() float64  { return orDefault(o.FWHM, UnmixFWHM) }
 func (o PartialOptions) least() float64 { return orDefault(o.Least, 0.1) }
 
 // Pure holds the perfusion of each tissue by itself, NaN where a voxel has too
