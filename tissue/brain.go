@@ -39,26 +39,37 @@ func (r *BrainReport) note(format string, args ...any) {
 }
 
 // Volumes of adult brains with their CSF, generously [mL]: a mask outside these
-// limits is doubted.
+// limits is doubted. Beyond the wider ones it is no human brain above the age
+// of some months, and not believed.
 const (
 	smallBrain = 800
 	largeBrain = 2300
+	tinyBrain  = 400
+	hugeBrain  = 2600
 )
 
 // BrainT1 returns the mask of the brain (with its ventricles, cerebellum and
 // the brain stem down to about the foramen magnum) in a T1-weighted image of a
 // head, on the image's grid.
 //
-// A closed surface is blown up inside the head until it rests on the dark rim
-// of CSF and bone (see [BrainReport.Method]). The head's top, not its centre
-// of mass, says where to begin, so that a long neck does no harm. With a prior
-// the surface may not leave a band around the prior's own surface. An image
-// whose skull was already removed is recognised and its support returned.
+// The image is freed of its bias field ([N4]). A closed surface is then blown up
+// inside the head until it rests on the dark rim of CSF and bone (see
+// [BrainReport.Method]). The head's top, not its centre of mass, says where to
+// begin, so that a long neck does no harm.
 //
-// If the surface's volume is implausible (below 800 mL or above 2300 mL) a
-// threshold and an opening give the mask instead, or the prior itself if there
-// is one; Fallback says so. An image without contrast gives an empty mask and
-// says so.
+// With a prior the surface may not leave a band around the prior's own surface,
+// and dark voxels that the prior has are added within 8 mm²/band. Give the mask
+// of a template brought by an affine map with the default band; a second pass,
+// with the mask brought by a deformable map, may have a band of 4 mm. Without a
+// prior, what is as bright as grey or white matter and hangs together with the
+// brain by more than a thread of 4 mm (7 mm where that would leak) is added up to 15 mm away, as the surface
+// alone tends to cut the lowest cerebellum and the vertex.
+//
+// An image whose skull was already removed is recognised and its support
+// returned. If the result's volume is implausible (below 400 mL or above 2600
+// mL; below 0.6 or above 1.6 times the prior's) a threshold and an opening give
+// the mask instead, or the prior itself if there is one; Fallback says so. An
+// image without contrast gives an empty mask and says so.
 //
 // NaN voxels never belong. The result does not depend on the number of workers.
 //
@@ -77,11 +88,20 @@ func BrainT1(t1 *voxel.Image, opt BrainOptions) (*voxel.Mask, BrainReport) {
 		return finish(mask, t1, &rep, nil), rep
 	}
 
+	img := t1
+	if even, _, n4 := N4(t1, N4Options{Workers: opt.Workers}); n4.Fallback == "" {
+		img, lim = even, robustLimits(even.Data, nil)
+	}
+	if noiseOf(img, lim.low+0.3*(lim.high-lim.low)) > noisy*(lim.high-lim.low) {
+		img = voxel.Smooth(img, calming, opt.Workers)
+		lim = robustLimits(img.Data, nil)
+		rep.note("the image is noisy and was smoothed by %.1f mm to find the brain", calming)
+	}
 	var prior *distance
 	if opt.Prior != nil {
-		s := newPriorSampler(opt.Prior)
+		s := newPriorSampler(filled(opt.Prior))
 		prior = newDistance(s.at, t1.Grid, spacingFor(t1.Grid, 3), opt.Workers)
-		if prior.volume() < smallBrain/2 {
+		if prior.volume() < tinyBrain {
 			rep.Fallback = fmt.Sprintf("the prior covers only %.0f mL of the image and was ignored", prior.volume())
 			prior = nil
 		}
@@ -91,27 +111,37 @@ func BrainT1(t1 *voxel.Image, opt BrainOptions) (*voxel.Mask, BrainReport) {
 		rep.Method = "deformable surface within a band around the prior"
 	}
 	band := orDefault(opt.Band, 8)
-	surface := growBrain(t1, &lim, growOptions{
-		fraction: orDefault(opt.Fraction, 0.5), depth: 20, reach: 10, prior: prior, band: band, workers: opt.Workers,
+	surface := growBrain(img, &lim, growOptions{
+		fraction: orDefault(opt.Fraction, 0.5), depth: 20, reach: 10, prior: prior, band: band, dark: true, workers: opt.Workers,
 	})
 	mask = surface.mask(t1.Grid)
 	var inPrior *voxel.Mask
+	level, clear := levels(img, mask)
 	if prior != nil {
 		var near *voxel.Mask
 		inPrior, near = prior.sides(t1.Grid, band, opt.Workers)
-		clampToPrior(mask, t1, lim, inPrior, near)
+		clampToPrior(mask, img, lim, inPrior, near)
+		if clear {
+			addRim(mask, img, rimOf(band), (level[csf]+level[gm])/2, inPrior, opt.Workers)
+		}
+	} else if clear {
+		mask = regrown(mask, img, level, opt.Workers)
 	}
 	mask = tidy(mask)
-	if v := volumeML(mask); v < smallBrain || v > largeBrain {
+	least, most := float64(tinyBrain), float64(hugeBrain)
+	if prior != nil {
+		least, most = 0.6*prior.volume(), 1.6*prior.volume()
+	}
+	if v := volumeML(mask); v < least || v > most {
 		switch {
 		case prior != nil:
-			rep.Fallback = fmt.Sprintf("the surface enclosed %.0f mL, which is no brain; the prior was taken as it is", v)
+			rep.Fallback = fmt.Sprintf("the surface enclosed %.0f mL, the prior %.0f mL; the prior was taken as it is", v, prior.volume())
 			rep.Method = "prior"
 			mask = inPrior.Clone()
 		default:
 			rep.Fallback = fmt.Sprintf("the surface enclosed %.0f mL, which is no brain; threshold and opening were used", v)
 			rep.Method = "threshold and opening"
-			mask = openedThreshold(t1, lim, opt.Workers)
+			mask = openedThreshold(img, lim, opt.Workers)
 		}
 	}
 	return finish(mask, t1, &rep, inPrior), rep
@@ -143,6 +173,7 @@ type growOptions struct {
 	prior                  *distance
 	band                   float64
 	coarse                 bool
+	dark                   bool // CSF may be as bright as it is: see raiseLow
 	workers                int
 }
 
@@ -165,6 +196,11 @@ func growBrain(img *voxel.Image, lim *limits, opt growOptions) *mesh {
 			return m
 		}
 		c, r = m.centroid()
+		if opt.dark {
+			if level, ok := levels(img, m.mask(img.Grid)); ok {
+				lim.raiseLow(level)
+			}
+		}
 	}
 	panic("unreachable")
 }
@@ -280,6 +316,18 @@ func clampToPrior(mask *voxel.Mask, img *voxel.Image, lim limits, inside, near *
 	}
 }
 
+// filled returns the prior with the holes of its brain filled: templates'
+// masks may leave the ventricles out.
+func filled(prior *voxel.Image) *voxel.Image {
+	out := prior.Clone()
+	for n, in := range voxel.FillHoles(prior.Threshold(0.5)).In {
+		if in && !(out.Data[n] > 0.5) {
+			out.Data[n] = 1
+		}
+	}
+	return out
+}
+
 // tidy keeps the largest piece of the mask and fills its holes.
 func tidy(m *voxel.Mask) *voxel.Mask {
 	return voxel.FillHoles(voxel.Largest(m))
@@ -301,7 +349,7 @@ func stripped(img *voxel.Image, lim limits, workers int) (*voxel.Mask, bool) {
 	if float64(empty) < 0.3*float64(len(img.Data)) {
 		return nil, false
 	}
-	if v := volumeML(mask); v < smallBrain || v > largeBrain {
+	if v := volumeML(mask); v < tinyBrain || v > hugeBrain {
 		return nil, false
 	}
 	// A head cut off at the neck by a small box could have that volume too, but

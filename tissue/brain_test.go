@@ -149,11 +149,20 @@ func TestBrainT1Template(t *testing.T) {
 	if d := dice(m, want); d < 0.955 || rep.Fallback != "" {
 		t.Errorf("Dice %.4f, %+v", d, rep)
 	}
+	t.Logf("no prior: Dice %.4f", dice(m, want))
 	off := ref.Clone()
 	off.Affine = voxel.Translation(voxel.Vec{2, -2, 3}).Mul(voxel.Scaling(voxel.Vec{1.03, 0.97, 1.02})).Mul(ref.Affine)
 	m, rep = BrainT1(tpl, BrainOptions{Prior: off})
 	if d := dice(m, want); d < 0.963 || rep.Fallback != "" {
 		t.Errorf("with a prior slightly off: Dice %.4f, %+v", d, rep)
+	} else {
+		t.Logf("with a prior slightly off: Dice %.4f, the prior's own %.4f", d, dice(voxel.Resample(off, tpl.Grid, nil, voxel.Linear, 0).Threshold(0.5), want))
+	}
+	m, rep = BrainT1(tpl, BrainOptions{Prior: ref, Band: 4})
+	if d := dice(m, want); d < 0.975 || rep.Fallback != "" {
+		t.Errorf("with the mask as prior in a narrow band: Dice %.4f, %+v", d, rep)
+	} else {
+		t.Logf("with the mask as prior in a narrow band: Dice %.4f", d)
 	}
 	m, rep = BrainT1(readShared(t, "data", "templates", "MNI152_T1_2mm_brain.nii.gz"), BrainOptions{})
 	if d := dice(m, want); d < 0.99 || !strings.Contains(rep.Method, "already removed") {

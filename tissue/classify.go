@@ -41,11 +41,11 @@ func (d *decay) at(x float64) float64 {
 // classify returns the fractions of CSF, GM and WM of every voxel, by rounds of
 // mean-field updates:
 //
-//	p_k(n) ∝ density_k(n) · weight_k · prior_k(n) · exp(−β Σ_m Σ_l cost(k, l) p_l(m))
+//	p_k(n) ∝ density_k(n) · weight_k · prior_k(n)^trust · exp(−β Σ_m Σ_l cost(k, l) p_l(m))
 //
 // over the six neighbours m (costs: see halfStep), each weighted by the smallest voxel size over the
 // distance. Neighbours outside the mask have no say.
-func classify(m mixture, b *brainVoxels, bias []float32, prior [][3]float32, beta float64, g voxel.Grid, workers int) [][3]float32 {
+func classify(m mixture, b *brainVoxels, bias []float32, prior []logPrior, beta float64, g voxel.Grid, workers int) [][3]float32 {
 	n := len(b.at)
 	like := make([][nClass]float32, n)
 	mixed := make([][2]float32, n)
@@ -54,11 +54,13 @@ func classify(m mixture, b *brainVoxels, bias []float32, prior [][3]float32, bet
 	par.Ranges(workers, n, pieceSize, func(lo, hi int) {
 		var d densities
 		var p [nClass]float64
+		var local [nClass]float32
 		for i := lo; i < hi; i++ {
 			table.at(float64(b.value[i])/float64(bias[i]), &d)
-			var at *[3]float32
+			var at *[nClass]float32
 			if prior != nil {
-				at = &prior[i]
+				local = prior[i].factors(m.trust)
+				at = &local
 			}
 			if !m.posterior(&d.d, at, &p) {
 				p = [nClass]float64{0.2, 0.2, 0.2, 0.2, 0.2}

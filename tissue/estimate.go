@@ -12,12 +12,13 @@ import (
 type estimation struct {
 	mix     mixture
 	field   *polynomial
-	raw     []float64    // intensities of the sample
-	y       []float64    // the same, corrected by the field
-	log     []float64    // the field at each, ln b
-	at      [][3]float64 // where each lies; see [polynomial.scaled]
-	basis   []float32    // the field's terms at each
-	prior   [][3]float32
+	raw     []float64         // intensities of the sample
+	y       []float64         // the same, corrected by the field
+	log     []float64         // the field at each, ln b
+	at      [][3]float64      // where each lies; see [polynomial.scaled]
+	basis   []float32         // the field's terms at each
+	prior   []logPrior        // of each, nil without
+	local   [][nClass]float32 // factors of the prior at the mixture's trust
 	workers int
 
 	// The densities last asked for and whose they are; see table.
@@ -34,7 +35,7 @@ func (e *estimation) table() *densityTable {
 	return e.lookup
 }
 
-func newEstimation(m mixture, field *polynomial, b *brainVoxels, sample []int32, prior [][3]float32, y []float64, g voxel.Grid, workers int) *estimation {
+func newEstimation(m mixture, field *polynomial, b *brainVoxels, sample []int32, prior []logPrior, y []float64, g voxel.Grid, workers int) *estimation {
 	e := &estimation{mix: m, field: field, raw: y, y: slices.Clone(y), log: make([]float64, len(y)), at: make([][3]float64, len(y)),
 		basis: make([]float32, len(field.terms)*len(y)), workers: workers}
 	par.Ranges(workers, len(sample), pieceSize, func(lo, hi int) {
@@ -47,8 +48,19 @@ func newEstimation(m mixture, field *polynomial, b *brainVoxels, sample []int32,
 		for _, v := range sample {
 			e.prior = append(e.prior, prior[v])
 		}
+		e.local = make([][nClass]float32, len(sample))
+		e.applyTrust()
 	}
 	return e
+}
+
+// applyTrust recomputes the factors of the prior.
+func (e *estimation) applyTrust() {
+	par.Ranges(e.workers, len(e.prior), pieceSize, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			e.local[i] = e.prior[i].factors(e.mix.trust)
+		}
+	})
 }
 
 // A heap is a number of intensities that share their densities and prior: n of
@@ -77,8 +89,8 @@ func (e *estimation) heaps(t *densityTable) []heap {
 }
 
 // posteriors calls fn for each heap that is not empty, in order, with the
-// probabilities of the classes.
-func (e *estimation) posteriors(fn func(h *heap, p *[nClass]float64)) {
+// probabilities of the classes and, with priors, its place in the sample.
+func (e *estimation) posteriors(fn func(h *heap, i int, p *[nClass]float64)) {
 	table := e.table()
 	var d densities
 	var p [nClass]float64
@@ -87,17 +99,17 @@ func (e *estimation) posteriors(fn func(h *heap, p *[nClass]float64)) {
 			continue
 		}
 		table.at(h.s/h.n, &d)
-		if e.mix.posterior(&d.d, e.priorAt(i), &p) {
-			fn(&h, &p)
+		if e.mix.posterior(&d.d, e.localAt(i), &p) {
+			fn(&h, i, &p)
 		}
 	}
 }
 
-func (e *estimation) priorAt(i int) *[3]float32 {
+func (e *estimation) localAt(i int) *[nClass]float32 {
 	if e.prior == nil {
 		return nil
 	}
-	return &e.prior[i]
+	return &e.local[i]
 }
 
 // logLikelihood returns the mean over the sample of the logarithm of the
@@ -112,11 +124,15 @@ func (e *estimation) logLikelihood() float64 {
 			continue
 		}
 		table.at(h.s/h.n, &d)
-		p := 0.0
+		p, local := 0.0, e.localAt(i)
 		for k := range nClass {
-			p += d.d[k] * e.mix.weight[k] * localPrior(e.priorAt(i), k)
+			w := e.mix.weight[k]
+			if local != nil {
+				w *= float64(local[k])
+			}
+			p += d.d[k] * w
 		}
-		sum += h.n * math.Log(max(p, 1e-300))
+		sum += h.n * math.Log(max(p/e.mix.share(local), 1e-300))
 	}
 	for _, b := range e.log {
 		sum -= b
@@ -140,7 +156,7 @@ func (e *estimation) sharpen(y []float64) (int, bool) {
 		var p [nClass]float64
 		for i := lo; i < hi; i++ {
 			table.at(e.y[i], &d)
-			if !e.mix.posterior(&d.d, e.priorAt(i), &p) {
+			if !e.mix.posterior(&d.d, e.localAt(i), &p) {
 				continue
 			}
 			for c := range 3 {
@@ -179,6 +195,7 @@ func (e *estimation) sharpen(y []float64) (int, bool) {
 			e.mix = kept
 			copy(e.field.coef, coef)
 			e.applyField()
+			e.applyTrust()
 			return n, false
 		}
 	}
@@ -217,9 +234,9 @@ func (e *estimation) run(limit int) (int, bool) {
 func (e *estimation) updateMixture() {
 	ref := e.mix.mean // squares about the old means lose no digits
 	var n, s, q [3]float64
-	var weight [nClass]float64
-	total := 0.0
-	e.posteriors(func(h *heap, p *[nClass]float64) {
+	var weight, offered [nClass]float64
+	total, slope, bend := 0.0, 0.0, 0.0
+	e.posteriors(func(h *heap, i int, p *[nClass]float64) {
 		for c := range 3 {
 			r := p[pureClass[c]]
 			n[c] += r * h.n
@@ -230,6 +247,23 @@ func (e *estimation) updateMixture() {
 			weight[k] += h.n * p[k]
 		}
 		total += h.n
+		if e.prior == nil {
+			return
+		}
+		// What the prior alone would say, and how the trust should change.
+		local := &e.local[i]
+		share := e.mix.share(local)
+		var m, q float64
+		for k := range nClass {
+			f := float64(local[k]) / share
+			offered[k] += f
+			l := e.prior[i].of(k)
+			f *= e.mix.weight[k]
+			slope += (p[k] - f) * l
+			m += f * l
+			q += f * l * l
+		}
+		bend += q - m*m
 	})
 	if !(total > 0) {
 		return
@@ -254,12 +288,24 @@ func (e *estimation) updateMixture() {
 		next.variance[c] = max(e.mix.floor, (q[c]-s[c]*shift+own*pooled)/(n[c]+own))
 	}
 	next.limitSpread()
+	sum := 0.0
 	for k := range nClass {
-		next.weight[k] = (weight[k] + 1e-3*total) / (total * (1 + 1e-3*nClass))
+		next.weight[k] = weight[k] + 1e-3*total
+		if e.prior != nil {
+			next.weight[k] /= max(offered[k], 1e-3*total)
+		}
+		sum += next.weight[k]
+	}
+	for k := range nClass {
+		next.weight[k] /= sum
+	}
+	if bend > 0 {
+		next.trust = min(max(e.mix.trust+slope/bend, 0), 1)
 	}
 	// A step that would change the order of the tissues is not taken.
 	if next.mean[csf] < next.mean[gm] && next.mean[gm] < next.mean[wm] {
 		e.mix = next
+		e.applyTrust()
 	}
 }
 
@@ -298,7 +344,7 @@ func (e *estimation) expected() func(i int) expectation {
 			var d densities
 			var p [nClass]float64
 			table.at(e.y[i], &d)
-			if e.mix.posterior(&d.d, &e.prior[i], &p) {
+			if e.mix.posterior(&d.d, &e.local[i], &p) {
 				x = e.mix.expect(&p)
 			}
 			return x

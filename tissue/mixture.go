@@ -20,6 +20,7 @@ type mixture struct {
 	mean, variance [3]float64      // of pure CSF, GM, WM
 	weight         [nClass]float64 // of the classes, adding up to 1
 	floor          float64         // lower bound of the variances
+	trust          float64         // exponent of the local prior, 0 to 1
 }
 
 // A densityTable holds the densities of a mixture at evenly spaced corrected
@@ -219,11 +220,15 @@ func (m *mixture) limitSpread() {
 }
 
 // posterior fills p with the classes' probabilities given their densities d
-// and the local prior, if any. It reports false if all densities are zero.
-func (m *mixture) posterior(d *[nClass]float64, prior *[3]float32, p *[nClass]float64) bool {
+// and the factors of the local prior (nil: 1 for all). It reports false if all
+// densities are zero.
+func (m *mixture) posterior(d *[nClass]float64, local *[nClass]float32, p *[nClass]float64) bool {
 	s := 0.0
 	for k := range nClass {
-		p[k] = d[k] * m.weight[k] * localPrior(prior, k)
+		p[k] = d[k] * m.weight[k]
+		if local != nil {
+			p[k] *= float64(local[k])
+		}
 		s += p[k]
 	}
 	if !(s > 0) {
@@ -235,15 +240,15 @@ func (m *mixture) posterior(d *[nClass]float64, prior *[3]float32, p *[nClass]fl
 	return true
 }
 
-// localPrior returns the factor with which a local prior weighs class k: the
-// tissue's own probability, and for a mixed class twice the geometric mean of
-// its two.
-func localPrior(prior *[3]float32, k int) float64 {
-	switch {
-	case prior == nil:
+// share returns the sum over the classes of weight and local factor, by which
+// their products are divided to be probabilities; 1 without a prior.
+func (m *mixture) share(local *[nClass]float32) float64 {
+	if local == nil {
 		return 1
-	case k%2 == 0:
-		return float64(prior[k/2])
 	}
-	return 2 * math.Sqrt(float64(prior[k/2])*float64(prior[k/2+1]))
+	s := 0.0
+	for k := range nClass {
+		s += m.weight[k] * float64(local[k])
+	}
+	return s
 }

@@ -133,9 +133,9 @@ func TestUpdateMixture(t *testing.T) {
 	if m.variance != [3]float64{24, 16, 4} {
 		t.Errorf("limited variances %v", m.variance)
 	}
-	p := [3]float32{0.1, 0.4, 0.5}
-	for k, want := range []float64{0.1, 2 * math.Sqrt(0.04), 0.4, 2 * math.Sqrt(0.2), 0.5} {
-		if got := localPrior(&p, k); math.Abs(got-want) > 1e-6 {
+	l := logPrior{float32(math.Log(0.1)), float32(math.Log(0.4)), float32(math.Log(0.5))}
+	for k, want := range []float64{0.1, math.Sqrt(0.04), 0.4, math.Sqrt(0.2), 0.5} {
+		if got := math.Exp(l.of(k)); math.Abs(got-want) > 1e-6 {
 			t.Errorf("prior of class %d is %v, want %v", k, got, want)
 		}
 	}

@@ -55,6 +55,10 @@ type SegmentReport struct {
 	BiasRange  float64 // largest over smallest value of the bias field in the brain; 1 without one
 	Contrast   float64 // (white − grey) / pooled SD
 	Estimation int     // voxels the parameters were estimated from
+	// PriorWeight is how far the template's priors were followed: their
+	// exponent, from 0 (not at all) to 1 (as they are), that makes the image
+	// most likely. NaN without priors.
+	PriorWeight float64
 }
 
 func (r *SegmentReport) note(format string, args ...any) {
@@ -122,7 +126,7 @@ func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, 
 	if opt.BiasOrder > maxOrder {
 		panic("tissue: Segment: bias order above 6")
 	}
-	rep := SegmentReport{BiasRange: 1, Method: "Gaussian mixture with partial volume, polynomial bias field and Markov random field"}
+	rep := SegmentReport{BiasRange: 1, PriorWeight: math.NaN(), Method: "Gaussian mixture with partial volume, polynomial bias field and Markov random field"}
 	out := &Tissues{GM: voxel.NewImage(t1.Grid), WM: voxel.NewImage(t1.Grid), CSF: voxel.NewImage(t1.Grid), Bias: voxel.NewImage(t1.Grid)}
 	b := collect(t1, brain)
 	nan := float32(math.NaN())
@@ -149,35 +153,38 @@ func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, 
 	case order < 0:
 		order = 0
 	}
-	pr := b.priors(priors, t1.Grid, opt.Workers)
 	var fit *estimation
 	high := math.Inf(-1)
-	for _, width := range widths {
-		calm := b.calm(t1.Grid, sample, width, opt.Workers)
-		starts := startMixtures(calm)
-		if len(starts) == 0 {
-			continue
-		}
-		e := bestStart(starts, newPolynomial(order, t1.Grid, b.at), b, sample, pr, calm, t1.Grid, opt.Workers)
-		rounds, converged := e.run(40)
-		more, sharp := e.sharpen(y)
+	keep := func(e *estimation, rounds int, settled, sharp bool) {
 		l := e.logLikelihood()
 		if e.mix.contrast() < leastContrast {
 			l = math.Inf(-1) // noise was taken for tissue
 		}
 		if fit == nil || l > high {
 			fit, high = e, l
-			rep.Rounds, rep.Converged, rep.Notes = rounds+more, converged, nil
+			rep.Rounds, rep.Converged, rep.Notes = rounds, settled, nil
 			if !sharp {
 				rep.note("noise hides the tissues' intensities: means come from the smoothed image")
 			}
 		}
+	}
+	for _, width := range widths {
+		calm := b.calm(t1.Grid, sample, width, opt.Workers)
+		starts := startMixtures(calm)
+		if len(starts) == 0 {
+			continue
+		}
+		e := bestStart(starts, newPolynomial(order, t1.Grid, b.at), b, sample, nil, calm, t1.Grid, opt.Workers)
+		rounds, settled := e.run(40)
+		more, sharp := e.sharpen(y)
+		keep(e, rounds+more, settled, sharp)
 	}
 	if fit == nil {
 		rep.Method = "none"
 		rep.Fallback = fmt.Sprintf("the brain mask holds %d usable voxels without contrast; no tissue could be told", len(b.at))
 		return out, rep
 	}
+	prior := b.consult(priors, t1.Grid, sample, y, &fit, &rep, opt.Workers)
 	mix, field := fit.mix, fit.field
 
 	bias := make([]float32, len(b.at))
@@ -198,7 +205,7 @@ func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, 
 	if beta == 0 {
 		beta = 0.3
 	}
-	frac := classify(mix, b, bias, pr, max(beta, 0), t1.Grid, opt.Workers)
+	frac := classify(mix, b, bias, prior, max(beta, 0), t1.Grid, opt.Workers)
 	for i, n := range b.at {
 		out.CSF.Data[n], out.GM.Data[n], out.WM.Data[n] = frac[i][csf], frac[i][gm], frac[i][wm]
 	}
@@ -237,7 +244,7 @@ func (r *SegmentReport) judge() {
 
 // bestStart returns the estimation, begun from the start of which 16 rounds on
 // every fourth voxel reach the highest likelihood, with that trial's parameters.
-func bestStart(starts []mixture, field *polynomial, b *brainVoxels, sample []int32, prior [][3]float32, y []float64, g voxel.Grid, workers int) *estimation {
+func bestStart(starts []mixture, field *polynomial, b *brainVoxels, sample []int32, prior []logPrior, y []float64, g voxel.Grid, workers int) *estimation {
 	var few []int32
 	var fewY []float64
 	for i := 0; i < len(sample); i += 4 {
@@ -380,34 +387,5 @@ func (b *brainVoxels) calm(g voxel.Grid, sample []int32, width float64, workers 
 	for i, v := range sample {
 		out[i] = float64(box.Data[place(v)])
 	}
-	return out
-}
-
-// priors samples the prior images at the packed voxels: CSF, GM, WM, each at
-// least a thousandth so that no tissue is forbidden, adding up to 1. It
-// returns nil without priors.
-func (b *brainVoxels) priors(img [3]*voxel.Image, g voxel.Grid, workers int) [][3]float32 {
-	if img[0] == nil {
-		return nil
-	}
-	var s [3]priorSampler
-	for c := range 3 {
-		s[c] = newPriorSampler(img[c])
-	}
-	out := make([][3]float32, len(b.at))
-	par.Ranges(workers, len(b.at), 4096, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			p := g.World(g.Coord(int(b.at[i])))
-			sum := 0.0
-			var v [3]float64
-			for c := range 3 {
-				v[c] = max(s[c].at(p), 1e-3)
-				sum += v[c]
-			}
-			for c := range 3 {
-				out[i][c] = float32(v[c] / sum)
-			}
-		}
-	})
 	return out
 }
