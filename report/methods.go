@@ -46,6 +46,7 @@ type Info struct {
 	Coverage   float64  // least coverage of a region that is reported, 0–1
 	QEI        bool     // the quality evaluation index was computed
 	SpatialCoV bool     // the spatial coefficient of variation was computed
+	Unmixed    float64  // width of the neighbourhoods of the correction for partial volume [mm]; 0: not corrected
 }
 
 // Methods returns the methods section of a paper, in the past tense and with
@@ -253,6 +254,9 @@ func (w *writer) quantification(in Info) {
 	case "multi-delay":
 		model = "CBF and arterial transit time were fitted together in every voxel to the general kinetic model" + w.cite("buxton1998") +
 			" by nonlinear least squares with a weak Gaussian prior on transit time, weighted by the noise; standard errors come from the scatter of the data."
+	}
+	if in.Unmixed > 0 {
+		model += " Beside it, CBF of pure grey and of pure white matter was estimated by linear regression" + w.cite("asllani2008") + " of ΔM and M0 on tissue fractions over Gaussian neighbourhoods of " + exact(in.Unmixed) + " mm."
 	}
 	var slices string
 	if in.SliceTimed {

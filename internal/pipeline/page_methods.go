@@ -163,6 +163,9 @@ func (s *scan) methodsInfo() report.Info {
 	} else if s.tissues != nil {
 		info.Tissue = "the template"
 	}
+	if s.pure != nil {
+		info.Unmixed = asl.UnmixFWHM
+	}
 	if s.onTemplate {
 		info.Template, info.Warp = s.space.name, s.registration()
 		if rs := s.space.regions; rs != nil {

@@ -52,7 +52,9 @@ type scan struct {
 	tissues      *tissue.Tissues // on the grid of the series; nil if unknown
 	tissuesFrom  string
 
+	input   asl.Input
 	result  *asl.Result
+	pure    *asl.Pure // nil unless asked for
 	quality asl.Quality
 	flags   []asl.Flag
 	regions []RegionResult
@@ -70,7 +72,7 @@ type scan struct {
 // steps and leaves without values what depended on it.
 func (s *scan) process() error {
 	for _, do := range []func() error{
-		s.read, s.realign, s.readM0, s.toT1w, s.findBrain, s.toStandard, s.placeTissues, s.quantify, s.standardise,
+		s.read, s.realign, s.readM0, s.toT1w, s.findBrain, s.toStandard, s.placeTissues, s.quantify, s.unmix, s.standardise,
 	} {
 		if err := s.ctx.Err(); err != nil {
 			return err
@@ -461,15 +463,20 @@ func (s *scan) placeTissues() error {
 	return nil
 }
 
+// fractions returns the tissue of each voxel; nothing if it is not known.
+func (s *scan) fractions() asl.Tissue {
+	if s.tissues == nil {
+		return asl.Tissue{}
+	}
+	return asl.Tissue{Grey: s.tissues.GM, White: s.tissues.WM, CSF: s.tissues.CSF}
+}
+
 // quantify computes perfusion and its quality.
 func (s *scan) quantify() error {
 	s.step("quantify perfusion")
 	in := asl.Input{Series: s.series, M0: s.m0, M0TR: s.m0TR, Mask: s.mask}
-	var ts asl.Tissue
-	if s.tissues != nil {
-		in.Grey, in.White = s.tissues.GM, s.tissues.WM
-		ts = asl.Tissue{Grey: s.tissues.GM, White: s.tissues.WM, CSF: s.tissues.CSF}
-	}
+	ts := s.fractions()
+	in.Grey, in.White = ts.Grey, ts.White
 	var err error
 	if in.ATT, err = s.userMap(s.set.ATTMap); err != nil {
 		return err
@@ -477,6 +484,7 @@ func (s *scan) quantify() error {
 	if in.T1t, err = s.userMap(s.set.T1Map); err != nil {
 		return err
 	}
+	s.input = in
 	if s.result, err = asl.Quantify(in, s.protocol, s.options); err != nil {
 		return err
 	}
