@@ -40,7 +40,7 @@ type Info struct {
 	Tissue     string   // how grey and white matter were found: "a T1-weighted image of the same person"
 	ToAnatomy  string   // "mutual information" or "boundary"; "": no T1-weighted image
 	Template   string   // name of the template
-	Warp       string   // "affine", "syn" (affine and deformation); "": not to template
+	Warp       string   // "affine", "syn" (affine and deformation), "given" (by the user); "": not to template
 	Atlas      string   // name of the atlas
 	Joined     []string // regions joined from labels: "sgACC = ACC_sub_L + ACC_sub_R"
 	Coverage   float64  // least coverage of a region that is reported, 0–1
@@ -309,6 +309,8 @@ func (w *writer) space(in Info) {
 	var anat string
 	switch in.ToAnatomy {
 	case "":
+	case "given":
+		anat = "Perfusion images were brought to the T1-weighted image of the same person by an affine transformation that had been found by other means."
 	case "boundary":
 		anat = "Perfusion images were registered to the T1-weighted image of the same person by rigid transformation on the boundary of white matter" + w.cite("greve2009") + "."
 	default:
@@ -325,7 +327,10 @@ func (w *writer) space(in Info) {
 	var tpl string
 	if in.Template != "" && in.Warp != "" {
 		kind := "a 12-parameter affine transformation"
-		if in.Warp != "affine" {
+		switch in.Warp {
+		case "given":
+			kind = "a transformation that had been found by other means"
+		case "syn":
 			kind = "an affine transformation and a symmetric diffeomorphic deformation of the T1-weighted image that maximised local cross-correlation (SyN type" + w.cite("avants2008") + ")"
 		}
 		tpl = "Images were brought to the template " + in.Template

@@ -46,6 +46,7 @@ type scan struct {
 
 	toAnatomy    voxel.Affine    // ASL world → T1w world
 	onAnatomy    bool            // and it passed its check
+	bordered     bool            // by the border of white matter
 	toTemplate   voxel.Transform // template world → ASL world
 	fromTemplate voxel.Transform // and back
 	onTemplate   bool
@@ -368,7 +369,31 @@ func (s *scan) toT1w() error {
 	distrust(&r)
 	s.toAnatomy, s.onAnatomy = r.Transform, r.OK()
 	s.steps = append(s.steps, registrationStep("ASL to T1w, rigid", r))
+	if s.onAnatomy && s.blind {
+		s.alongBorder()
+	}
 	return nil
+}
+
+// borderStep is the name of the step in results and flags.
+const borderStep = "ASL to T1w, border of white matter"
+
+// alongBorder mends the pose of a scan of which there is only ΔM or CBF: it
+// shows little that mutual information could go by, but a strong contrast
+// across the border of white matter. With an M0 or control image the border is
+// no better a guide (docs/methods/registration.md). Where it is not found the
+// pose stays as it was, which is no fault.
+func (s *scan) alongBorder() {
+	t := s.anatomy.tissues
+	r := register.Boundary(s.look, t.WM, s.toAnatomy, register.BoundaryOptions{Grey: t.GM, Workers: s.set.Workers})
+	st := StepResult{Step: borderStep, OK: true, Values: map[string]Number{"cost": Number(r.Cost), "cost_start": Number(r.Start), "contrast_percent": Number(r.Contrast), "moved_mm": Number(r.Moved)}}
+	if r.OK() {
+		s.toAnatomy, s.bordered = r.Transform, true
+		st.Detail = fmt.Sprintf("moved by %.2f mm on average; contrast %.0f %%, cost %.3f, at the start %.3f", r.Moved, r.Contrast, r.Cost, r.Start)
+	} else {
+		st.Detail = "the rigid registration stays: " + r.Reason
+	}
+	s.steps = append(s.steps, st)
 }
 
 // toStandard finds the way from the template to the scan: through the T1w
