@@ -217,6 +217,22 @@ func TestStarts(t *testing.T) {
 		}
 		judge(t, Rigid, fixed, moving, mask, n)
 	})
+	t.Run("real EPI to MNI", func(t *testing.T) {
+		if !long {
+			t.Skip("set PHASL_LONG=1")
+		}
+		dir := sharedtest.Path(t, "data")
+		fixed := readImage(t, filepath.Join(dir, "templates", "MNI152_T1_2mm.nii.gz"))
+		mask := readImage(t, filepath.Join(dir, "templates", "MNI152_T1_2mm_brain_mask.nii.gz")).Threshold(0)
+		s := readSeries(t, filepath.Join(dir, "asl", "sub-02", "perf", "sub-02_asl.nii.gz"))
+		moving := voxel.NewImage(s.Grid)
+		for _, v := range s.Vols {
+			for i, x := range v {
+				moving.Data[i] += x / float32(len(s.Vols))
+			}
+		}
+		judge(t, Rigid, fixed, moving, mask, n)
+	})
 	t.Run("formula heads", func(t *testing.T) {
 		fixed, moving, mask, _ := randomPair(3, t1Contrast, true)
 		judge(t, Affine, fixed, moving, mask, n)
