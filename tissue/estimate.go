@@ -20,6 +20,7 @@ type estimation struct {
 	prior   []logPrior        // of each, nil without
 	local   [][nClass]float32 // factors of the prior at the mixture's trust
 	workers int
+	tied    bool // the pure classes' means and variances stay what they are
 
 	// The densities last asked for and whose they are; see table.
 	lookup   *densityTable
@@ -290,6 +291,9 @@ func (e *estimation) updateMixture() {
 		next.variance[c] = max(e.mix.floor, (q[c]-s[c]*shift+own*pooled)/(n[c]+own))
 	}
 	next.limitSpread()
+	if e.tied {
+		next.mean, next.variance = e.mix.mean, e.mix.variance
+	}
 	sum := 0.0
 	for k := range nClass {
 		next.weight[k] = weight[k] + 1e-3*total

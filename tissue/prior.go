@@ -124,6 +124,9 @@ func (b *brainVoxels) consult(img [3]*voxel.Image, g voxel.Grid, sample []int32,
 		}
 	}
 	e := newEstimation(start, &field, b, sample, prior, y, g, workers)
+	// In very large voxels hardly one is pure CSF, and the prior would draw mixed
+	// ones into it.
+	e.tied = !begun && math.Cbrt(g.VoxelVolume()) > 3.5
 	e.applyField()
 	rounds, settled := e.run(40)
 	if !begun && e.mix.contrast() < 0.7*alone.mix.contrast() {
