@@ -60,6 +60,7 @@ type Result struct {
 	Notes       []string // what a reader must know, such as the direction in which the model errs
 	AtBound     int      // voxels whose fitted transit time lies within 0.05 s of an end of its range
 
+	scale float64     // by which relative perfusion was multiplied; 0 if it was not
 	gains [][]float32 // by delay: dCBF/dΔM of its mean, per voxel
 }
 
@@ -218,6 +219,7 @@ func (r *Result) normalise(mask *voxel.Mask) {
 	if !(m > 0) {
 		return
 	}
+	r.scale = 1 / float64(m)
 	for _, img := range [][]float32{r.CBF.Data, r.CBFSE.Data} {
 		for n := range img {
 			img[n] /= m

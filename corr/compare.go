@@ -36,18 +36,17 @@ type Comparison struct {
 // Wright's.
 //
 // The permutation test swaps the two records of a person, each person or not
-// with probability one half. A record is x and y as residuals on the covariates
-// of their condition, ranked before or standardised after, together with those
-// covariates, centred; so a difference in means, variances or regression on the
-// covariates is no reason to reject. After a swap the residuals are formed
-// again (else they would have too little freedom, and the test would reject too
-// often). The statistic is the difference on Fisher's scale over its jackknife
-// standard error,
+// with probability one half; a record is x, y and the covariates. After each
+// swap all is computed anew, ranks and residuals too. The statistic is the
+// difference on Fisher's scale over its jackknife standard error,
 //
 //	T = (z1 − z2)/√Σ(d_i − d̄)²,  d_i = (z1 − z1 without i) − (z2 − z2 without i)
 //
-// scores being kept where they are ranks or bent. The test holds in large samples whatever the
-// distributions, as T is then normal under every relabelling and in the data;
+// scores being kept where they are ranks or bent. The test is exact if the two
+// records of a person are exchangeable. If they are not, because means,
+// variances or the regression on the covariates differ between the conditions,
+// it holds in large samples (Chung and Romano 2013, doi:10.1214/13-AOS1090), as
+// T is then standard normal under every relabelling and in the data;
 // docs/methods/associations.md has its error at n = 26. If there are no more
 // swaps in all than o.Permutations, each is taken once.
 //

@@ -164,7 +164,6 @@ type Operating struct {
 
 	Steiger, DunnClark, Swap Rate // tests of the difference rejected
 	Zou, DifferenceBCa       Rate // intervals of the difference covered
-	SwapPlain                Rate // permutation of z1 − z2 not divided by its standard error
 	Undefined                int  // studies without one of the coefficients, left out of everything
 }
 

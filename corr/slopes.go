@@ -3,6 +3,7 @@ package corr
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -36,8 +37,7 @@ type SlopeComparison struct {
 // any dependence between the two conditions and for residuals that grow with x,
 // as those of skewed scores do, for which a model with one residual variance is
 // too bold. The permutation test swaps the records of people, as [Compare]
-// does, each x and y a residual on the covariates of its condition, with
-// Delta/SE as its statistic.
+// does, with Delta/SE as its statistic.
 //
 // o.Method and o.Remove are not used. CompareSlopes panics if columns differ in
 // length.
@@ -77,9 +77,9 @@ func CompareSlopes(a, b Data, o Options) *SlopeComparison {
 	return out
 }
 
-// A slopeSwapper holds the records of each condition: x and y as residuals in
-// units of their standard deviation pooled over the conditions, and the
-// covariates, centred.
+// A slopeSwapper holds the records of each condition, x and y in units of the
+// standard deviation of their residuals on the covariates, pooled over the
+// conditions.
 type slopeSwapper struct{ swapper }
 
 func newSlopeSwapper(a, b Data) *slopeSwapper {
@@ -91,18 +91,12 @@ func newSlopeSwapper(a, b Data) *slopeSwapper {
 		w.load(d, seq(n))
 		w.basis()
 		column := func(v []float64, k int) []float64 {
-			out := make([]float64, n)
-			centre(out, v)
-			w.project(out)
-			ss[k] += dot(out, out)
-			return out
+			centre(w.u, v)
+			w.project(w.u)
+			ss[k] += dot(w.u, w.u)
+			return slices.Clone(v)
 		}
-		s.r[c] = Data{X: column(w.x, 0), Y: column(w.y, 1)}
-		for _, z := range w.z[:w.used] {
-			col := make([]float64, n)
-			centre(col, z)
-			s.r[c].Covariates = append(s.r[c].Covariates, col)
-		}
+		s.r[c] = Data{X: column(d.X, 0), Y: column(d.Y, 1), Covariates: d.Covariates}
 	}
 	for c := range s.r {
 		for k, v := range [][]float64{s.r[c].X, s.r[c].Y} {

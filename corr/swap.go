@@ -59,9 +59,7 @@ func (s *stream) coins(dst []bool) {
 }
 
 // A swapper computes the statistic of [Compare] after records were swapped. A
-// record is what a person contributes to one condition: x and y as residuals on
-// the covariates, standardised within the condition, and the covariates
-// themselves, centred there.
+// record is what a person contributes to one condition: x, y and covariates.
 type swapper struct {
 	m    Method
 	from [2]Removal
@@ -69,45 +67,7 @@ type swapper struct {
 }
 
 func newSwapper(p *paired) *swapper {
-	s := &swapper{m: p.e1.m, from: [2]Removal{p.e1.from, p.e2.from}}
-	for i, e := range []*estimator{p.e1, p.e2} {
-		s.r[i] = e.record()
-	}
-	return s
-}
-
-// record returns the values of one condition that may be swapped.
-func (e *estimator) record() Data {
-	w := newWork(e.n, e.k)
-	w.load(e.s, seq(e.n))
-	w.rankAll(e.m)
-	w.basis()
-	column := func(c []float64, adjusted bool) []float64 {
-		out := make([]float64, e.n)
-		unit(out, c)
-		if adjusted && w.rank > 0 {
-			if e.m == Robust {
-				w.huberResiduals(out)
-			} else {
-				w.project(out)
-			}
-		}
-		location, scale := 0.0, math.Sqrt(dot(out, out))
-		if e.m == Robust {
-			location, scale, _ = w.bendScale(out, bendBeta)
-		}
-		for i := range out {
-			out[i] = (out[i] - location) / scale
-		}
-		return out
-	}
-	out := Data{X: column(w.x, e.from != FromY), Y: column(w.y, e.from != FromX)}
-	for _, z := range w.z[:w.used] {
-		c := make([]float64, e.n)
-		unit(c, z)
-		out.Covariates = append(out.Covariates, c)
-	}
-	return out
+	return &swapper{m: p.e1.m, from: [2]Removal{p.e1.from, p.e2.from}, r: [2]Data{p.e1.s, p.e2.s}}
 }
 
 // load copies the records of one condition after the swaps.
@@ -137,6 +97,7 @@ func (s *swapper) statistic(w *work, swapped []bool) float64 {
 	clear(w.diff)
 	for c := range z {
 		s.load(w, c, swapped)
+		w.rankAll(s.m)
 		w.basis()
 		if !w.scores(s.m, w.u, w.x, s.from[c] != FromY) || !w.scores(s.m, w.v, w.y, s.from[c] != FromX) {
 			return math.NaN()

@@ -3,6 +3,7 @@ package register
 import (
 	"testing"
 
+	"phasl/phantom"
 	"phasl/voxel"
 )
 
@@ -64,4 +65,13 @@ func BenchmarkValueAndGradient(b *testing.B) {
 		o.gradient()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(c.len()), "ns/sample")
+}
+
+func BenchmarkBoundary(b *testing.B) {
+	c := newBoundaryCase(phantom.GE3DSpiral(), 1, 2)
+	off := offBy.About(c.t1.Centre()).Mul(c.want)
+	b.ReportAllocs()
+	for b.Loop() {
+		Boundary(c.images["ΔM"], c.trueWhite, off, BoundaryOptions{Grey: c.trueGrey})
+	}
 }

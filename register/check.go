@@ -24,7 +24,8 @@ type Quality struct {
 	Explained float64
 
 	// Peak is the share of 12 displaced poses (8 mm along and about 8 mm at
-	// the head's surface around each axis, both ways) that match less well.
+	// the head's surface around each axis, both ways) that match less well,
+	// or better by less than 1 %, which is the noise of the sampling.
 	Peak float64
 	// Sharpness is 1 − (mean information of the displaced poses) /
 	// Information: near 0 where nothing is recognised.
@@ -44,6 +45,8 @@ const (
 	leastPeak        = 1.0
 	leastExplained   = 0.1
 	mostSize         = 2.0
+
+	slack = 0.01 // see [Quality].Peak
 )
 
 // Fault returns what makes the match implausible, or the empty string.
@@ -150,7 +153,7 @@ func (e *estimator) quality(t voxel.Affine) Quality {
 	var sum float64
 	for _, v := range info {
 		sum += v
-		if v < q.Information {
+		if v < (1+slack)*q.Information {
 			q.Peak += 1. / displaced
 		}
 	}

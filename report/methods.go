@@ -40,12 +40,13 @@ type Info struct {
 	Tissue     string   // how grey and white matter were found: "a T1-weighted image of the same person"
 	ToAnatomy  string   // "mutual information" or "boundary"; "": no T1-weighted image
 	Template   string   // name of the template
-	Warp       string   // "affine", "syn" (affine and deformation); "": not to template
+	Warp       string   // "affine", "syn" (affine and deformation), "given" (by the user); "": not to template
 	Atlas      string   // name of the atlas
 	Joined     []string // regions joined from labels: "sgACC = ACC_sub_L + ACC_sub_R"
 	Coverage   float64  // least coverage of a region that is reported, 0–1
 	QEI        bool     // the quality evaluation index was computed
 	SpatialCoV bool     // the spatial coefficient of variation was computed
+	Unmixed    float64  // width of the neighbourhoods of the correction for partial volume [mm]; 0: not corrected
 }
 
 // Methods returns the methods section of a paper, in the past tense and with
@@ -254,6 +255,9 @@ func (w *writer) quantification(in Info) {
 		model = "CBF and arterial transit time were fitted together in every voxel to the general kinetic model" + w.cite("buxton1998") +
 			" by nonlinear least squares with a weak Gaussian prior on transit time, weighted by the noise; standard errors come from the scatter of the data."
 	}
+	if in.Unmixed > 0 {
+		model += " Beside it, CBF of pure grey and of pure white matter was estimated by linear regression" + w.cite("asllani2008") + " of ΔM and M0 on tissue fractions over Gaussian neighbourhoods of " + exact(in.Unmixed) + " mm."
+	}
 	var slices string
 	if in.SliceTimed {
 		slices = "The delay of each slice was corrected for the time of its acquisition."
@@ -305,6 +309,8 @@ func (w *writer) space(in Info) {
 	var anat string
 	switch in.ToAnatomy {
 	case "":
+	case "given":
+		anat = "Perfusion images were brought to the T1-weighted image of the same person by an affine transformation that had been found by other means."
 	case "boundary":
 		anat = "Perfusion images were registered to the T1-weighted image of the same person by rigid transformation on the boundary of white matter" + w.cite("greve2009") + "."
 	default:
@@ -321,7 +327,10 @@ func (w *writer) space(in Info) {
 	var tpl string
 	if in.Template != "" && in.Warp != "" {
 		kind := "a 12-parameter affine transformation"
-		if in.Warp != "affine" {
+		switch in.Warp {
+		case "given":
+			kind = "a transformation that had been found by other means"
+		case "syn":
 			kind = "an affine transformation and a symmetric diffeomorphic deformation of the T1-weighted image that maximised local cross-correlation (SyN type" + w.cite("avants2008") + ")"
 		}
 		tpl = "Images were brought to the template " + in.Template

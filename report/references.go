@@ -32,6 +32,7 @@ var works = map[string]Reference{
 	"holm1979":          {Text: "Holm S. A simple sequentially rejective multiple test procedure. Scand J Stat 1979;6:65–70.", DOI: "10.2307/4615733"},
 	"johnson2000":       {Text: "Johnson JW. A heuristic method for estimating the relative weight of predictor variables in multiple regression. Multivariate Behav Res 2000;35:1–19.", DOI: "10.1207/S15327906MBR3501_1"},
 	"nelder1954":        {Text: "Nelder JA. The interpretation of negative components of variance. Biometrika 1954;41:544–548.", DOI: "10.1093/biomet/41.3-4.544"},
+	"asllani2008":       {Text: "Asllani I, Borogovac A, Brown TR. Regression algorithm correcting for partial volume effects in arterial spin labeling MRI. Magnetic Resonance in Medicine 2008;60:1362–1371.", DOI: "10.1002/mrm.21670"},
 	"kenward1997":       {Text: "Kenward MG, Roger JH. Small sample inference for fixed effects from restricted maximum likelihood. Biometrics 1997;53:983–997.", DOI: "10.2307/2533558"},
 	"laird1982":         {Text: "Laird NM, Ware JH. Random-effects models for longitudinal data. Biometrics 1982;38:963–974.", DOI: "10.2307/2529876"},
 	"lakens2013":        {Text: "Lakens D. Calculating and reporting effect sizes to facilitate cumulative science: a practical primer for t-tests and ANOVAs. Front Psychol 2013;4:863.", DOI: "10.3389/fpsyg.2013.00863"},

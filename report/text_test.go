@@ -188,7 +188,7 @@ func TestMethodsCombinations(t *testing.T) {
 			for _, model := range []string{"", "white-paper", "kinetic", "multi-delay"} {
 				for _, input := range []string{"", "deltam", "cbf"} {
 					p, refs := Methods(Info{Labelling: labelling, M0: m0, Model: model, Input: input, PLD: []float64{0.5, 1, 1.5}, BolusCutOff: "Q2TIPS", SliceTimed: model != "", M0TR: 3,
-						Suppressed: input == "", ToAnatomy: "boundary", Template: "MNI152NLin6Asym", Warp: "deformable"})
+						Suppressed: input == "", ToAnatomy: "boundary", Template: "MNI152NLin6Asym", Warp: "syn"})
 					for i, r := range refs {
 						if r.Number != i+1 || r.Text == "" || r.DOI == "" {
 							t.Fatalf("reference %d is %+v", i+1, r)

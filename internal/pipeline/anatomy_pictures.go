@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"math"
 	"path/filepath"
 
@@ -52,6 +53,33 @@ func (s StepResult) done() bool { return s.Step != "" }
 
 func factOf(s StepResult) report.Fact { return report.Fact{Name: s.Step, Value: s.Detail} }
 
+// fitFacts are the numbers that say how well the tissues of T1w image and
+// template agree, and what is wrong with them, if anything is.
+func (a *anatomy) fitFacts() (out []report.Fact) {
+	st := a.step(overlapStep)
+	for _, f := range [][2]string{{"gm_dice", "Dice, grey matter"}, {"wm_dice", "Dice, white matter"}} {
+		v := fmt.Sprintf("%.2f", float64(st.Values[f[0]]))
+		if before, ok := st.Values[f[0]+"_affine"]; ok && a.placed.bent() {
+			v += fmt.Sprintf(", affine %.2f", float64(before))
+		}
+		out = append(out, report.Fact{Name: f[1], Value: v})
+	}
+	if !st.OK {
+		out = append(out, factOf(st))
+	}
+	return out
+}
+
+// faultsOf shows the outcome of the steps that failed.
+func faultsOf(steps ...StepResult) (out []report.Fact, failed bool) {
+	for _, st := range steps {
+		if st.done() && !st.OK {
+			out, failed = append(out, factOf(st)), true
+		}
+	}
+	return out, failed
+}
+
 // pictureTissues shows brain mask and tissues on the T1w image.
 func (a *anatomy) pictureTissues(t1 *voxel.Image, workers int) {
 	show := func(m *voxel.Image) *voxel.Image { return voxel.Average(m, t1.Grid, nil, 2, workers) }
@@ -89,15 +117,31 @@ func (a *anatomy) pictureTemplate(s *space, t1 *voxel.Image, workers int) {
 		},
 		Look: "The template's lines lie on the person's brain surface and on the inner edge of the cortex; the regions of interest lie on the grey matter of the anterior cingulate.",
 	}
-	for _, name := range []string{givenTransformStep, affineStep, deformationStep, overlapStep} {
-		if st := a.step(name); st.done() {
-			o.Measures, o.Failed = append(o.Measures, factOf(st)), o.Failed || !st.OK
-		}
+	o.Measures, o.Failed = faultsOf(a.step(affineStep), a.step(deformationStep))
+	o.Measures = append(a.fitFacts(), o.Measures...)
+	o.Failed = o.Failed || !a.step(overlapStep).OK
+	if st := a.step(givenTransformStep); st.done() {
+		o.Measures = append(o.Measures, factOf(st))
 	}
 	if rs := s.regions; rs != nil {
 		o.Labels, o.Regions = voxel.Resample(rs.onTemplate, t1.Grid, way, voxel.Nearest, workers), rs.outlined
 	}
 	a.overlays = append(a.overlays, o)
+}
+
+// numbers shows those of the deformation, or which file it was taken from.
+func (a *anatomy) numbers(how StepResult, what string) []report.Fact {
+	v := func(name string) float64 { return float64(how.Values[name]) }
+	switch {
+	case a.placed.given:
+		return []report.Fact{factOf(how)}
+	case what == "correlation":
+		return []report.Fact{{Name: "local correlation", Value: fmt.Sprintf("%.2f, affine %.2f", v("correlation_after"), v("correlation_before"))}}
+	}
+	return []report.Fact{
+		{Name: "determinant", Value: fmt.Sprintf("%.2f to %.2f", v("jacobian_min"), v("jacobian_max"))},
+		{Name: "there and back", Value: fmt.Sprintf("%.3f on average, %.2f at most", v("inverse_error_mean_mm"), v("inverse_error_max_mm")), Unit: "mm"},
+	}
 }
 
 // pictureLaidOn shows the T1w image on the template by an affine map.
@@ -130,7 +174,7 @@ func (a *anatomy) pictureBeforeAfter(s *space, how StepResult, workers int) {
 			{Name: "template brain", Mask: s.brain},
 			{Name: "white matter of the template", Mask: s.fractions(workers).WM.Threshold(0.5)},
 		},
-		Measures: []report.Fact{factOf(how), factOf(a.step(overlapStep))},
+		Measures: append(a.fitFacts(), a.numbers(how, "correlation")...),
 		Failed:   !how.OK,
 		Look:     "After the deformation white matter and ventricles fill the template's lines better than before, and no place is smeared or folded.",
 	})
@@ -147,11 +191,11 @@ func (a *anatomy) pictureJacobian(s *space, how StepResult, workers int) {
 	keepBrain(change, s.brain)
 	a.overlays = append(a.overlays, report.Overlay{
 		Title:    "Local change of volume by the deformation",
-		Fixed:    report.Layer{Name: "template " + s.name, Image: s.t1},
-		Moving:   report.Layer{Name: "volume of the person over the template's, log₂ of the Jacobian determinant", Image: change, Kind: report.Effect, Unit: "log₂"},
+		Fixed:    report.Layer{Name: "change of volume", Image: change, Kind: report.Effect, Unit: "log₂"},
+		Moving:   report.Layer{Name: "template " + s.name, Image: s.t1},
 		Outlines: []report.Outline{{Name: "template brain", Mask: s.brain}},
-		Measures: []report.Fact{factOf(how)},
+		Measures: a.numbers(how, "jacobian"),
 		Failed:   !how.OK,
-		Look:     "Smooth patches, usually within ±1 (half to twice the volume). Sharp spots of strong colour inside the brain are places where the images were forced to match.",
+		Look:     "The person's volume over the template's, log₂ of the Jacobian determinant, the affine part divided out. Smooth patches, usually within ±1 (half to twice the volume). Sharp spots of strong colour inside the brain are places where the images were forced to match.",
 	})
 }

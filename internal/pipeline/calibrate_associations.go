@@ -30,6 +30,7 @@ func AssociationCases(people int) []corr.Scenario {
 	add("0.5 under both, baseline", 0.5, 0.5, 1, normal, normal, nil)
 	add("0.5 under both, baseline, scores", 0.5, 0.5, 1, normal, score, nil)
 	add("the same, other mean and twice the SD under treatment 2", 0.5, 0.5, 1, normal, score, func(s sc) { s.Shift, s.Scale = 1, 2 })
+	add("the same, other mean by three SD", 0.5, 0.5, 1, normal, score, func(s sc) { s.Shift = 3 })
 	add("0.5 under both, both skewed", 0.5, 0.5, 0, skewed, skewed, nil)
 	add("0.8 under both", 0.8, 0.8, 0, normal, normal, nil)
 	return out

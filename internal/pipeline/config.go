@@ -12,6 +12,7 @@ type Settings struct {
 	Constants    map[string]float64 // constants of the model given by the user
 	M0Scale      float64            // factor for M0; 0: the default
 	RawM0        bool               // divide by M0 unsmoothed
+	PVC          bool               // the perfusion of pure tissue too, by regression
 	KeepOutliers bool               // flag outlying pairs but keep them
 	NoMotion     bool               // leave the series as it is
 	Seed         uint64

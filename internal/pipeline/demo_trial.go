@@ -147,7 +147,9 @@ func DemoTrial(ctx context.Context, c DemoTrialConfig) (*DemoTrialResult, error)
 	if err != nil {
 		return nil, err
 	}
-	standard := Standard{Template: trial.Template, Atlas: trial.Atlas, MinCoverage: 0.5}
+	// The trial's people differ from the template by an affine map (see
+	// [phantom.Trial]), so that a deformation would cost minutes and find nothing.
+	standard := Standard{Template: trial.Template, Atlas: trial.Atlas, MinCoverage: 0.5, Registration: registerAffine}
 	run, err := Run(ctx, Config{
 		BIDSDir: raw, OutDir: out, Settings: Settings{Model: "auto", Seed: 1, Workers: c.Workers}, Standard: standard, Version: c.Version,
 		Progress: c.stretch(demoSimulated, demoProcessed),

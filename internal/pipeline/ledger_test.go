@@ -44,8 +44,18 @@ func TestFilesBesideAreDigested(t *testing.T) {
 		t.Error("another label table gives the same digest")
 	}
 	write("tpl-X_desc-brain_mask.nii.gz", "n")
-	if how() == second {
+	third := how()
+	if third == second {
 		t.Error("another brain mask gives the same digest")
+	}
+	// Priors count once those of grey and white matter are both there.
+	write("tpl-X_label-GM_probseg.nii.gz", "g")
+	if how() != third {
+		t.Error("half of the priors change the digest although they are not used")
+	}
+	write("tpl-X_label-WM_probseg.nii.gz", "w")
+	if how() == third {
+		t.Error("the template's priors do not change the digest")
 	}
 }
 

@@ -47,6 +47,7 @@ func (s *scan) summarise() {
 		}
 	}
 	o.Steps = s.steps
+	o.Pure = s.pureResult()
 	o.Regions, o.SESource, o.SEKind = s.regions, s.seSource, s.seKind
 	o.Problems = s.problems
 	for name, f := range s.in.Sidecar.Fields {
@@ -160,6 +161,7 @@ func (w *worker) writeScan(s *scan) error {
 		o.ATTFile, o.Files["att"] = &name, name
 		o.Files["att_se"] = k.image(r.ATTSE, "att", meta("s", "Standard error of arterial transit time"), "desc", "standarderror")
 	}
+	w.writePure(s, k, meta)
 	if r.DeltaM != nil {
 		o.Files["deltam"] = k.image(r.DeltaM, "deltam", meta("scanner units", "Mean difference control − label"), "desc", "mean")
 	}

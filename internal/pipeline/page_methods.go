@@ -154,14 +154,20 @@ func (s *scan) methodsInfo() report.Info {
 	}
 	if s.onAnatomy {
 		info.Tissue, info.ToAnatomy = "a T1-weighted image of the same person", "mutual information"
-		if s.given.toT1w != "" {
+		switch {
+		case s.given.toT1w != "":
 			info.ToAnatomy = "given"
+		case s.bordered:
+			info.ToAnatomy = "boundary"
 		}
 		if s.anatomy.step(givenTissueStep).done() {
 			info.Tissue += ", segmented by other means"
 		}
 	} else if s.tissues != nil {
 		info.Tissue = "the template"
+	}
+	if s.pure != nil {
+		info.Unmixed = asl.UnmixFWHM
 	}
 	if s.onTemplate {
 		info.Template, info.Warp = s.space.name, s.registration()

@@ -62,13 +62,17 @@ func (s *scan) overlays() []report.Overlay {
 		if s.blind {
 			name = "ASL (difference)"
 		}
+		measures := facts(st)
+		if b := step(borderStep); b.done() {
+			measures = append(measures, report.Fact{Name: "border of white matter", Value: b.Detail})
+		}
 		out = append(out, report.Overlay{
 			Title:  "Scan and T1w image",
 			Fixed:  report.Layer{Name: name, Image: s.look},
 			Moving: report.Layer{Name: "T1w", Image: t1},
 			Outlines: []report.Outline{
 				{Name: "brain mask", Mask: s.mask}, {Name: "white matter", Mask: wm.Threshold(0.5)}},
-			Measures: facts(st), Failed: !st.OK,
+			Measures: measures, Failed: !st.OK,
 			Look: "The white-matter line of the T1w image follows the contrast of the scan; the brain does not jump when you flick.",
 		})
 	}

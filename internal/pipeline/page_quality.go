@@ -39,7 +39,7 @@ func (s *scan) measures() []measure {
 	outlines := "look at the tissue outlines on the scan: registration or segmentation may be off"
 	moving := "look at the motion trace and the ΔM map"
 	still := s.stillWhy // why there is no motion to tell
-	return []measure{
+	out := []measure{
 		{gm, []string{"cbf-in-thousands", "cbf-high", "cbf-low", "negative", "no-perfusion", "no-signal", "swapped"}, level},
 		{wm, []string{"cbf-in-thousands", "cbf-high", "cbf-low", "negative", "no-perfusion", "no-signal", "swapped"}, level},
 		{report.Metric{Name: "GM/WM ratio", Value: q.Ratio, Low: 1.3, High: 5, Note: "grey matter has two to four times the flow of white; large voxels and blurring bring the ratio down"}, []string{"grey-not-above-white"}, outlines},
@@ -50,6 +50,7 @@ func (s *scan) measures() []measure {
 		{report.Metric{Name: "FD, mean", Value: q.FDMean, Unit: "mm", Low: nan, High: 0.5, Key: s.moved, Note: still}, nil, moving},
 		{report.Metric{Name: "FD, largest", Value: q.FDMax, Unit: "mm", Low: nan, High: 3, Note: still}, nil, moving},
 	}
+	return slices.Insert(out, 2, s.pureMeasures()...)
 }
 
 // outside reports whether the value lies outside the usual range.

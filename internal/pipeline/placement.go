@@ -79,7 +79,7 @@ func (a *anatomy) bend(s *space, set Settings) {
 }
 
 // pooled is the σ of the neighbourhoods that move as one [mm], for a finest
-// spacing [mm]: see docs/methods/registration.md.
+// spacing [mm]: see docs/methods/anatomy.md.
 func pooled(spacing float64) float64 { return 2 * spacing }
 
 // thinned returns a smooth field on no finer a grid than it needs: that of a

@@ -152,6 +152,10 @@ func (s *scan) measureRegions() {
 	if r.ATT != nil {
 		att, _ = rs.atlas.Summarise(onAtlas(r.ATT), gm, nil, rs.regions, opt)
 	}
+	var pure []atlas.Summary
+	if s.pure != nil {
+		pure, _ = rs.atlas.Summarise(onAtlas(s.pure.Grey), gm, nil, rs.regions, opt)
+	}
 	se, source := s.regionErrors(cbf)
 	s.seSource, s.seKind = source, "voxels"
 	if len(r.Pairs) > len(r.Delays) {
@@ -161,6 +165,10 @@ func (s *scan) measureRegions() {
 		out := RegionResult{Region: m.Region.Name, Hemisphere: string(m.Region.Hemisphere), CBF: Number(m.Mean), SE: Number(se[i]), GMCBF: Number(m.Weighted),
 			Relative: Number(m.Mean / global), RelativeSE: Number(se[i] / global),
 			ATT: Number(math.NaN()), Voxels: m.N, Coverage: Number(m.Coverage), Note: m.Note}
+		if pure != nil {
+			v := Number(pure[i].Weighted)
+			out.PureGMCBF = &v
+		}
 		if att != nil {
 			out.ATT = Number(att[i].Mean)
 		}

@@ -26,6 +26,7 @@ type ScanResult struct {
 	M0           M0Result          `json:"m0"`                      // calibration
 	Volumes      VolumesResult     `json:"volumes"`                 // counted from 0
 	Quality      QualityResult     `json:"quality"`                 // null: could not be computed
+	Pure         *PureResult       `json:"pvc,omitempty"`           // perfusion of pure tissue, if asked for
 	Flags        []asl.Flag        `json:"flags"`                   // what looks implausible
 	Steps        []StepResult      `json:"steps"`                   // registrations and masks, and whether they passed their checks
 	Regions      []RegionResult    `json:"regions,omitempty"`       // in template space
@@ -64,6 +65,13 @@ type QualityResult struct {
 	FDMax              Number `json:"fd_max"`               // [mm]
 }
 
+// A PureResult is the perfusion of tissue by itself, corrected for partial
+// volume.
+type PureResult struct {
+	GMCBF Number `json:"gm_cbf"` // mean over the scan, weighted by grey-matter fraction [units of CBF]
+	WMCBF Number `json:"wm_cbf"` // likewise of white matter
+}
+
 // A StepResult says how a step that can fail went.
 type StepResult struct {
 	Step   string            `json:"step"`
@@ -74,17 +82,18 @@ type StepResult struct {
 
 // A RegionResult is one region of one scan.
 type RegionResult struct {
-	Region     string `json:"region"`
-	Hemisphere string `json:"hemisphere,omitempty"` // "L" or "R"; "" for both
-	CBF        Number `json:"cbf"`                  // mean [units]
-	SE         Number `json:"se"`                   // standard error of CBF [units]
-	GMCBF      Number `json:"gm_cbf"`               // mean weighted by grey-matter fraction [units]
-	Relative   Number `json:"relative"`             // CBF divided by the scan's grey-matter CBF, Quality.GMCBF [1]
-	RelativeSE Number `json:"relative_se"`          // SE divided by the same; the error of the divisor, which is much smaller, is left out
-	ATT        Number `json:"att"`                  // mean transit time [s]
-	Voxels     int    `json:"voxels"`               // with a value
-	Coverage   Number `json:"coverage"`             // share of the region with a value
-	Note       string `json:"note,omitempty"`
+	Region     string  `json:"region"`
+	Hemisphere string  `json:"hemisphere,omitempty"` // "L" or "R"; "" for both
+	CBF        Number  `json:"cbf"`                  // mean [units]
+	SE         Number  `json:"se"`                   // standard error of CBF [units]
+	GMCBF      Number  `json:"gm_cbf"`               // mean weighted by grey-matter fraction [units]
+	PureGMCBF  *Number `json:"pvc_gm_cbf,omitempty"` // CBF of pure grey matter, weighted by grey-matter fraction [units]
+	Relative   Number  `json:"relative"`             // CBF divided by the scan's grey-matter CBF, Quality.GMCBF [1]
+	RelativeSE Number  `json:"relative_se"`          // SE divided by the same; the error of the divisor, which is much smaller, is left out
+	ATT        Number  `json:"att"`                  // mean transit time [s]
+	Voxels     int     `json:"voxels"`               // with a value
+	Coverage   Number  `json:"coverage"`             // share of the region with a value
+	Note       string  `json:"note,omitempty"`
 }
 
 // A ParticipantResult is everything computed from one person.

@@ -46,13 +46,16 @@ type scan struct {
 
 	toAnatomy    voxel.Affine    // ASL world → T1w world
 	onAnatomy    bool            // and it passed its check
+	bordered     bool            // by the border of white matter
 	toTemplate   voxel.Transform // template world → ASL world
 	fromTemplate voxel.Transform // and back
 	onTemplate   bool
 	tissues      *tissue.Tissues // on the grid of the series; nil if unknown
 	tissuesFrom  string
 
+	input   asl.Input
 	result  *asl.Result
+	pure    *asl.Pure // nil unless asked for
 	quality asl.Quality
 	flags   []asl.Flag
 	regions []RegionResult
@@ -70,7 +73,7 @@ type scan struct {
 // steps and leaves without values what depended on it.
 func (s *scan) process() error {
 	for _, do := range []func() error{
-		s.read, s.realign, s.readM0, s.toT1w, s.findBrain, s.toStandard, s.placeTissues, s.quantify, s.standardise,
+		s.read, s.realign, s.readM0, s.toT1w, s.findBrain, s.toStandard, s.placeTissues, s.quantify, s.unmix, s.standardise,
 	} {
 		if err := s.ctx.Err(); err != nil {
 			return err
@@ -366,7 +369,31 @@ func (s *scan) toT1w() error {
 	distrust(&r)
 	s.toAnatomy, s.onAnatomy = r.Transform, r.OK()
 	s.steps = append(s.steps, registrationStep("ASL to T1w, rigid", r))
+	if s.onAnatomy && s.blind {
+		s.alongBorder()
+	}
 	return nil
+}
+
+// borderStep is the name of the step in results and flags.
+const borderStep = "ASL to T1w, border of white matter"
+
+// alongBorder mends the pose of a scan of which there is only ΔM or CBF: it
+// shows little that mutual information could go by, but a strong contrast
+// across the border of white matter. With an M0 or control image the border is
+// no better a guide (docs/methods/registration.md). Where it is not found the
+// pose stays as it was, which is no fault.
+func (s *scan) alongBorder() {
+	t := s.anatomy.tissues
+	r := register.Boundary(s.look, t.WM, s.toAnatomy, register.BoundaryOptions{Grey: t.GM, Workers: s.set.Workers})
+	st := StepResult{Step: borderStep, OK: true, Values: map[string]Number{"cost": Number(r.Cost), "cost_start": Number(r.Start), "contrast_percent": Number(r.Contrast), "moved_mm": Number(r.Moved)}}
+	if r.OK() {
+		s.toAnatomy, s.bordered = r.Transform, true
+		st.Detail = fmt.Sprintf("moved by %.2f mm on average; contrast %.0f %%, cost %.3f, at the start %.3f", r.Moved, r.Contrast, r.Cost, r.Start)
+	} else {
+		st.Detail = "the rigid registration stays: " + r.Reason
+	}
+	s.steps = append(s.steps, st)
 }
 
 // toStandard finds the way from the template to the scan: through the T1w
@@ -461,15 +488,20 @@ func (s *scan) placeTissues() error {
 	return nil
 }
 
+// fractions returns the tissue of each voxel; nothing if it is not known.
+func (s *scan) fractions() asl.Tissue {
+	if s.tissues == nil {
+		return asl.Tissue{}
+	}
+	return asl.Tissue{Grey: s.tissues.GM, White: s.tissues.WM, CSF: s.tissues.CSF}
+}
+
 // quantify computes perfusion and its quality.
 func (s *scan) quantify() error {
 	s.step("quantify perfusion")
 	in := asl.Input{Series: s.series, M0: s.m0, M0TR: s.m0TR, Mask: s.mask}
-	var ts asl.Tissue
-	if s.tissues != nil {
-		in.Grey, in.White = s.tissues.GM, s.tissues.WM
-		ts = asl.Tissue{Grey: s.tissues.GM, White: s.tissues.WM, CSF: s.tissues.CSF}
-	}
+	ts := s.fractions()
+	in.Grey, in.White = ts.Grey, ts.White
 	var err error
 	if in.ATT, err = s.userMap(s.set.ATTMap); err != nil {
 		return err
@@ -477,6 +509,7 @@ func (s *scan) quantify() error {
 	if in.T1t, err = s.userMap(s.set.T1Map); err != nil {
 		return err
 	}
+	s.input = in
 	if s.result, err = asl.Quantify(in, s.protocol, s.options); err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ var regionColumns = []bids.Column{
 	{Name: "measure", Description: "what value holds", Levels: map[string]string{
 		"cbf":          "mean CBF over the region's voxels",
 		"gm_cbf":       "mean CBF weighted by the fraction of grey matter",
+		"pvc_gm_cbf":   "mean CBF of pure grey matter, weighted by its fraction, if correction for partial volume was asked for",
 		"relative_cbf": "cbf divided by the cbf of " + globalGrey + " of the same scan",
 		"att":          "mean arterial transit time",
 	}},
@@ -94,9 +95,15 @@ func regionRows(participant string, s *ScanResult) [][]string {
 	}
 	add(globalGrey, "cbf", s.Quality.GMCBF, nan, s.Units, bids.Missing, nan, note)
 	add(globalWhite, "cbf", s.Quality.WMCBF, nan, s.Units, bids.Missing, nan, note)
+	if s.Pure != nil {
+		add(globalGrey, "pvc_gm_cbf", s.Pure.GMCBF, nan, s.Units, bids.Missing, nan, note)
+	}
 	for _, r := range s.Regions {
 		add(r.Region, "cbf", r.CBF, r.SE, s.Units, strconv.Itoa(r.Voxels), r.Coverage, r.Note)
 		add(r.Region, "gm_cbf", r.GMCBF, nan, s.Units, strconv.Itoa(r.Voxels), r.Coverage, r.Note)
+		if r.PureGMCBF != nil {
+			add(r.Region, "pvc_gm_cbf", *r.PureGMCBF, nan, s.Units, strconv.Itoa(r.Voxels), r.Coverage, r.Note)
+		}
 		add(r.Region, "relative_cbf", r.Relative, r.RelativeSE, "1", strconv.Itoa(r.Voxels), r.Coverage, r.Note)
 		if s.ATTFile != nil {
 			add(r.Region, "att", r.ATT, nan, "s", strconv.Itoa(r.Voxels), r.Coverage, r.Note)

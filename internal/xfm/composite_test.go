@@ -39,6 +39,23 @@ var fieldPoints = []struct{ at, field, both voxel.Vec }{
 	{voxel.Vec{1.5, -2.25, 10}, voxel.Vec{3.7339697052124619, -1.5294797971567871, 10.091152324815035}, voxel.Vec{5.8178202514058173, -7.6255515941407426, 16.461332466126869}},
 }
 
+// testdata/itk.h5 is that composite as ITK 5.2.1 wrote it (TransformFileWriter,
+// single precision, compressed; the system's version was blanked).
+func TestReadsITK(t *testing.T) {
+	got, err := Read(filepath.Join("testdata", "itk.h5"), voxel.Grid{}, voxel.Grid{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Format != HDF5 || len(got.Warnings) > 0 {
+		t.Errorf("%s, %v", got.Format, got.Warnings)
+	}
+	for _, p := range fieldPoints {
+		if q := lps(got.Map.Map(lps(p.at))); voxel.Distance(q, p.both) > 5e-6 { // single precision
+			t.Errorf("%v maps to %v, want %v", p.at, q, p.both)
+		}
+	}
+}
+
 // Two routes, with the same numbers as ITK's: a composite in HDF5 and a field in
 // NIfTI.
 func TestFields(t *testing.T) {
