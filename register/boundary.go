@@ -74,9 +74,9 @@ const (
 // away, a displacement of more than Most) the start is returned and Reason says
 // why.
 //
-// Use it for perfusion-weighted images, whose contrast is large and in which
-// [Rigid] finds little. For M0 and control images Rigid is as good or better:
-// docs/methods/registration.md has the numbers.
+// It may follow every [Rigid]. The gain is large for perfusion-weighted images,
+// whose contrast is large and in which Rigid finds little, and small for M0 and
+// control images: docs/methods/registration.md has the numbers.
 //
 // Source: Greve and Fischl 2009, NeuroImage 48:63,
 // doi:10.1016/j.neuroimage.2009.06.060. There the surfaces come from
