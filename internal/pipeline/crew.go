@@ -53,10 +53,12 @@ func processAll(ctx context.Context, c *Config, people []person, like worker, si
 const memory = 1500 << 20
 
 // What a participant takes at most [bytes]: so much for each voxel of the T1w
-// image, so much for each value of the largest series, and so much whatever
-// its size. The garbage collector's slack is in it.
+// image, for each voxel of a template that it is deformed to, for each value of
+// the largest series, and so much whatever its size. The garbage collector's
+// slack is in it.
 const (
 	memoryT1w    = 72
+	memorySpace  = 70
 	memorySeries = 40
 	memoryLeast  = 60 << 20
 )
@@ -82,7 +84,11 @@ func (c *Config) atOnce(people []person, like worker, sizes *shapes) int {
 		if series > 0 {
 			busy++
 		}
-		most = max(most, memoryT1w*t1w+memorySeries*series+memoryLeast)
+		space := 0
+		if t1w > 0 && like.space != nil && like.space.deform {
+			space = like.space.t1.Len()
+		}
+		most = max(most, memoryT1w*t1w+memorySpace*space+memorySeries*series+memoryLeast)
 	}
 	return max(1, min(par.Workers(c.Workers), busy, memory/most))
 }

@@ -146,7 +146,7 @@ func (g givenScan) files() []string { return []string{g.mask, g.toT1w, g.toTempl
 // aslNames are what phasl and other programs call the scan's own space.
 var aslNames = []string{"ASL", "aslref", "asl"}
 
-// anatomy finds what was given for the T1w image file. space is the name of
+// givenAnatomy finds what was given for the T1w image file. space is the name of
 // the template's, "" without one.
 func (c *Config) givenAnatomy(file, space string, l *diag.List) (g givenAnatomy) {
 	d, ok := parseDerivative(file)
