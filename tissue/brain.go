@@ -116,15 +116,17 @@ func BrainT1(t1 *voxel.Image, opt BrainOptions) (*voxel.Mask, BrainReport) {
 	})
 	mask = surface.mask(t1.Grid)
 	var inPrior *voxel.Mask
-	level, clear := levels(img, mask)
+	level, told := levels(img, mask)
 	if prior != nil {
 		var near *voxel.Mask
 		inPrior, near = prior.sides(t1.Grid, band, opt.Workers)
 		clampToPrior(mask, img, lim, inPrior, near)
-		if clear {
+		if told {
 			addRim(mask, img, rimOf(band), (level[csf]+level[gm])/2, inPrior, opt.Workers)
 		}
-	} else if clear {
+	} else if size := math.Cbrt(t1.VoxelVolume()); size > coarseVoxel {
+		rep.note("voxels of %.1f mm hardly show the gap between brain and scalp: give a template", size)
+	} else if told {
 		mask = regrown(mask, img, level, opt.Workers)
 	}
 	mask = tidy(mask)
@@ -166,6 +168,10 @@ func finish(mask *voxel.Mask, img *voxel.Image, rep *BrainReport, prior *voxel.M
 	}
 	return mask
 }
+
+// coarseVoxel is the size of voxels [mm] above which threads between brain and
+// scalp are as wide as a voxel, and nothing is grown back.
+const coarseVoxel = 2.5
 
 type growOptions struct {
 	fraction, depth, reach float64

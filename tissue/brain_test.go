@@ -25,6 +25,9 @@ func TestBrainT1Phantom(t *testing.T) {
 	} else {
 		t.Logf("Dice %.4f, %.0f of %.0f mL", d, rep.Volume, h.brainML)
 	}
+	if one, _ := BrainT1(img, BrainOptions{Workers: 1}); !slices.Equal(one.In, want.In) {
+		t.Error("one worker differs")
+	}
 	g := img.Grid
 	// Axes (i, j, k) of the new array are −k, i, −j of the old.
 	flip := voxel.Grid{Dim: [3]int{g.Dim[2], g.Dim[0], g.Dim[1]}}
@@ -63,6 +66,35 @@ func TestBrainT1Prior(t *testing.T) {
 	m, rep = BrainT1(img, BrainOptions{Prior: prior})
 	if d := dice(m, h.brain); d < off+0.02 {
 		t.Errorf("prior overlaps by %.3f, mask by %.3f", off, d)
+	}
+}
+
+// A prior that does not reach the image is ignored, and the report says so.
+func TestBrainT1PriorElsewhere(t *testing.T) {
+	h := drawHead(headGrid(4), 1)
+	far := h.brain.Image()
+	far.Affine = voxel.Translation(voxel.Vec{400, 0, 0}).Mul(far.Affine)
+	void := h.brain.Image()
+	for n := range void.Data {
+		void.Data[n] = float32(math.NaN())
+	}
+	for _, prior := range []*voxel.Image{far, void} {
+		if m, rep := BrainT1(h.t1, BrainOptions{Prior: prior}); !strings.Contains(rep.Fallback, "ignored") || m.Count() == 0 {
+			t.Errorf("%d voxels, %+v", m.Count(), rep)
+		}
+	}
+}
+
+// Half the size is still a brain, not a failure.
+func TestBrainT1Small(t *testing.T) {
+	if testing.Short() {
+		t.Skip("seconds")
+	}
+	img := spoil(fineHead().t1, 0.3, 4, 1)
+	img.Affine = voxel.Scaling(voxel.Vec{0.8, 0.8, 0.8}).Mul(img.Affine)
+	m, rep := BrainT1(img, BrainOptions{})
+	if d := dice(m, &voxel.Mask{Grid: img.Grid, In: fineHead().brain.In}); d < 0.93 || rep.Fallback != "" {
+		t.Errorf("Dice %.3f, %+v", d, rep)
 	}
 }
 

@@ -124,5 +124,6 @@ func classify(m mixture, b *brainVoxels, bias []float32, prior []logPrior, beta 
 			wm:  p[4] + p[3]*f[1],
 		}
 	}
+	mendRims(out, cur, &m, b, bias, g, workers)
 	return out
 }

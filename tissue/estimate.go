@@ -20,6 +20,7 @@ type estimation struct {
 	prior   []logPrior        // of each, nil without
 	local   [][nClass]float32 // factors of the prior at the mixture's trust
 	workers int
+	tied    bool // the pure classes' means and variances stay what they are
 
 	// The densities last asked for and whose they are; see table.
 	lookup   *densityTable
@@ -207,11 +208,12 @@ const pieceSize = 4096
 
 // run alternates expectation, maximisation and, every second round, the bias
 // field, until no mean moves by more than 2e-3 of the distance between CSF and
-// white matter and the field settles too, but for at most limit rounds. It
+// white matter, the trust in a prior by more than 8e-3, and the field settles
+// too, but for at most limit rounds. It
 // returns the rounds and whether it settled.
 func (e *estimation) run(limit int) (int, bool) {
 	for round := 1; round <= limit; round++ {
-		before := e.mix.mean
+		before, trust := e.mix.mean, e.mix.trust
 		moved := 0.0
 		fit := len(e.field.terms) > 0
 		if fit && round%2 == 0 {
@@ -222,6 +224,7 @@ func (e *estimation) run(limit int) (int, bool) {
 		for c := range 3 {
 			moved = max(moved, math.Abs(e.mix.mean[c]-before[c])/span)
 		}
+		moved = max(moved, math.Abs(e.mix.trust-trust)/4)
 		if moved < 2e-3 && round > 6 && (!fit || round%2 == 0) {
 			return round, true
 		}
@@ -288,6 +291,9 @@ func (e *estimation) updateMixture() {
 		next.variance[c] = max(e.mix.floor, (q[c]-s[c]*shift+own*pooled)/(n[c]+own))
 	}
 	next.limitSpread()
+	if e.tied {
+		next.mean, next.variance = e.mix.mean, e.mix.variance
+	}
 	sum := 0.0
 	for k := range nClass {
 		next.weight[k] = weight[k] + 1e-3*total

@@ -144,7 +144,7 @@ func TestUpdateMixture(t *testing.T) {
 // The mean-field rounds on a small grid of unequal spacings, against the
 // formula summed over all pairs of voxels.
 func TestClassify(t *testing.T) {
-	g := voxel.Grid{Dim: [3]int{3, 4, 3}, Affine: voxel.Scaling(voxel.Vec{1, 2, 3})}
+	g := voxel.Grid{Dim: [3]int{3, 4, 3}, Affine: voxel.Scaling(voxel.Vec{2, 4, 6})} // too large for rims
 	img, mask := voxel.NewImage(g), voxel.NewMask(g)
 	r := rand.New(rand.NewPCG(5, 6))
 	for n := range img.Data {
@@ -173,12 +173,12 @@ func TestClassify(t *testing.T) {
 				e := 0.0
 				for j := range p {
 					d := sub(g.World(g.Coord(int(b.at[i]))), g.World(g.Coord(int(b.at[j]))))
-					steps := math.Abs(d[0]) + math.Abs(d[1])/2 + math.Abs(d[2])/3
+					steps := math.Abs(d[0])/2 + math.Abs(d[1])/4 + math.Abs(d[2])/6
 					if steps != 1 {
 						continue
 					}
 					for l := range nClass {
-						e += beta / norm(d) * cost[max(k-l, l-k)] * p[j][l]
+						e += beta * 2 / norm(d) * cost[max(k-l, l-k)] * p[j][l]
 					}
 				}
 				next[i][k] = like[i].d[k] * math.Exp(-e)

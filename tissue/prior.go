@@ -124,8 +124,11 @@ func (b *brainVoxels) consult(img [3]*voxel.Image, g voxel.Grid, sample []int32,
 		}
 	}
 	e := newEstimation(start, &field, b, sample, prior, y, g, workers)
+	// In very large voxels hardly one is pure CSF, and the prior would draw mixed
+	// ones into it.
+	e.tied = !begun && math.Cbrt(g.VoxelVolume()) > 3.5
 	e.applyField()
-	rounds, settled := e.run(25)
+	rounds, settled := e.run(40)
 	if !begun && e.mix.contrast() < 0.7*alone.mix.contrast() {
 		rep.Fallback = "the priors contradict the image and were left out: look at the registration that brought them"
 		return nil

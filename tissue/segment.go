@@ -22,7 +22,8 @@ type Tissues struct {
 // SegmentOptions steer [Segment]. The zero value is the default.
 type SegmentOptions struct {
 	// PriorGM, PriorWM and PriorCSF are template probabilities (0 to 1) brought
-	// into the world of the image by the caller; any grid. All three or none.
+	// into the world of the image by the caller, by an affine or a deformable
+	// map; any grid. All three or none. What they leave of 1 is shared equally.
 	PriorGM, PriorWM, PriorCSF *voxel.Image
 	// BiasOrder is the order of the polynomial that models the logarithm of the
 	// bias field: 1 to 6. 0: 4. NoBias for none.
@@ -92,11 +93,27 @@ const (
 // far apart on the scale CSF – grey – white are less welcome as neighbours. A
 // mixed voxel gives its expected fractions to its two tissues.
 //
+// Priors, if given, go on from the fit to the image alone: a class weighs
+//
+//	γ_k(n) = w_k π_k(n)^τ / Σ_j w_j π_j(n)^τ
+//
+// with the template's probability π of its tissue, at least 0.01 (of a mixed
+// class, the geometric mean of its two). The exponent τ, from 0 to 1, is
+// estimated with the weights w, so that priors count for as much as the image
+// confirms: where registration went wrong τ falls. Priors that cover less than
+// half the brain, or under which grey and white matter can no longer be told,
+// are left out, and Fallback says so. In voxels above 3.5 mm means and variances
+// stay those of the image alone.
+//
+// A voxel with CSF on one side and white matter on the other, at most 2.9 mm
+// apart, has no room for cortex and is taken for a mixture of the two: the rim
+// of ventricles and brain stem. In voxels above 1.4 mm such rims read as grey
+// matter.
+//
 // The order of tissue intensities must be that of a T1-weighted image; there is
 // no class for fat or bone, so a mask that leaks puts them into white matter
-// and CSF. White matter beside CSF without cortex between (ventricles, brain
-// stem) has a rim of mixed voxels that reads as grey matter: grey matter is too
-// large there by up to a voxel's width.
+// and CSF. The image need not be corrected by [N4] before: the field found here
+// knows the tissues and is the better one.
 //
 // Voxels of the mask that are NaN or infinite are NaN in all maps. Fewer than
 // 100 usable voxels, or an image of one value, give NaN everywhere in the
@@ -108,7 +125,8 @@ const (
 // doi:10.1109/42.511747 (bias by EM); Van Leemput et al. 1999, IEEE Trans Med
 // Imaging 18:897, doi:10.1109/42.811270 (polynomial field and random field);
 // Tohka et al. 2004, NeuroImage 23:84, doi:10.1016/j.neuroimage.2004.05.007
-// (uniform mixing in partial volume).
+// (uniform mixing in partial volume); Ashburner and Friston 2005, NeuroImage
+// 26:839, doi:10.1016/j.neuroimage.2005.02.018 (weights with priors).
 func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, SegmentReport) {
 	if t1.Dim != brain.Dim {
 		panic(fmt.Sprintf("tissue: Segment: image is %v and mask %v", t1.Dim, brain.Dim))

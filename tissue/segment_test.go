@@ -343,3 +343,11 @@ func BenchmarkSegment(b *testing.B) {
 		Segment(img, h.brain, SegmentOptions{})
 	}
 }
+
+func BenchmarkSegmentReal(b *testing.B) {
+	img := readShared(b, "data", "asl", "sub-01", "anat", "sub-01_T1w.nii.gz")
+	brain, _ := BrainT1(img, BrainOptions{})
+	for b.Loop() {
+		Segment(img, brain, SegmentOptions{})
+	}
+}
