@@ -129,11 +129,12 @@ type Flag struct {
 // why.
 type Region struct {
 	Name     string
-	Key      bool    // shown first and outlined in figures
-	CBF      float64 // mean over the region's voxels [the scan's unit]
-	SE       float64 // standard error of CBF [the scan's unit]
-	Weighted float64 // mean weighted by grey-matter probability [the scan's unit]
-	Relative float64 // CBF / global grey-matter CBF
+	Key      bool     // shown first and outlined in figures
+	CBF      float64  // mean over the region's voxels [the scan's unit]
+	SE       float64  // standard error of CBF [the scan's unit]
+	Weighted float64  // mean weighted by grey-matter probability [the scan's unit]
+	Pure     *float64 // CBF of pure grey matter, corrected for partial volume [the scan's unit]; nil if that was not asked for
+	Relative float64  // CBF / global grey-matter CBF
 	Voxels   int
 	Coverage float64 // share of the region inside the mask, 0–1
 	Note     string

@@ -67,6 +67,7 @@ type metricView struct {
 
 type regionsView struct {
 	Unit string
+	Pure bool // corrected for partial volume too
 	Rows []regionView
 }
 
@@ -74,6 +75,7 @@ type regionView struct {
 	Name                                                string
 	Key                                                 bool
 	CBF, SE, Weighted, Relative, Voxels, Coverage, Note string
+	Pure                                                *string
 }
 
 type overlayView struct {
@@ -295,6 +297,10 @@ func (v *scanView) regions(s *Scan) {
 		}
 		row := regionView{Name: r.Name, Key: r.Key, CBF: fixed(r.CBF, d), SE: fixed(r.SE, d), Weighted: fixed(r.Weighted, d),
 			Relative: fixed(r.Relative, 2), Voxels: strconv.Itoa(r.Voxels), Coverage: percent(r.Coverage), Note: r.Note}
+		if r.Pure != nil {
+			p := fixed(*r.Pure, d)
+			row.Pure = &p
+		}
 		if math.IsNaN(r.CBF) && r.Note == "" {
 			row.Note = "no value; the reason was not recorded"
 		}
@@ -303,7 +309,7 @@ func (v *scanView) regions(s *Scan) {
 			t = &v.KeyRegions
 		}
 		if *t == nil {
-			*t = &regionsView{Unit: s.unit()}
+			*t = &regionsView{Unit: s.unit(), Pure: r.Pure != nil}
 		}
 		(*t).Rows = append((*t).Rows, row)
 	}

@@ -118,3 +118,21 @@ func TestExcluded(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// The column of pure grey matter is there if it was asked for, and only then.
+func TestPureGreyColumn(t *testing.T) {
+	v := 61.2
+	for _, pure := range []*float64{nil, &v} {
+		p := &Participant{Scans: []Scan{{Regions: []Region{{Name: "sgACC", CBF: 52.4, SE: 2, Weighted: 55, Pure: pure, Relative: 1, Voxels: 10, Coverage: 1}}}}}
+		var b strings.Builder
+		if err := WriteParticipant(&b, p); err != nil {
+			t.Fatal(err)
+		}
+		if has := strings.Contains(b.String(), "pure grey"); has != (pure != nil) {
+			t.Errorf("asked for: %v, column there: %v", pure != nil, has)
+		}
+		if has := strings.Contains(b.String(), ">61.2<"); has != (pure != nil) {
+			t.Errorf("asked for: %v, value there: %v", pure != nil, has)
+		}
+	}
+}

@@ -261,7 +261,7 @@ func (s *scan) regionRows() []report.Region {
 	var out []report.Region
 	for _, r := range s.regions {
 		out = append(out, report.Region{Name: r.Region, Key: s.space.regions.key[r.Region], CBF: float64(r.CBF), SE: float64(r.SE),
-			Weighted: float64(r.GMCBF), Relative: float64(r.Relative), Voxels: r.Voxels, Coverage: float64(r.Coverage), Note: r.Note})
+			Weighted: float64(r.GMCBF), Relative: float64(r.Relative), Voxels: r.Voxels, Coverage: float64(r.Coverage), Note: r.Note, Pure: (*float64)(r.PureGMCBF)})
 	}
 	return out
 }
