@@ -45,8 +45,8 @@ type Comparison struct {
 // scores being kept where they are ranks or bent. The test is exact if the two
 // records of a person are exchangeable. If they are not, because means,
 // variances or the regression on the covariates differ between the conditions,
-// it holds in large samples (Chung and Romano 2013, doi:10.1214/13-AOS1090), as
-// T is then standard normal under every relabelling and in the data;
+// it leans on T being about standard normal under relabelling as in the data (as
+// for independent samples, Chung and Romano 2013, doi:10.1214/13-AOS1090);
 // docs/methods/associations.md has its error at n = 26. If there are no more
 // swaps in all than o.Permutations, each is taken once.
 //

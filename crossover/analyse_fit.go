@@ -58,7 +58,7 @@ func (a *analysis) regionFit(j *job) RegionFit {
 		return out
 	}
 	e := newEstimator(m, fit, y, out.Units)
-	out.Converged, out.Singular = fit.Converged, fit.Singular
+	out.Converged, out.Singular = fit.Converged, fit.Singular && fit.Bounded() == fit
 	for _, v := range fit.VarComps() {
 		term := v.Term
 		if v.Term2 != "" {
@@ -70,7 +70,11 @@ func (a *analysis) regionFit(j *job) RegionFit {
 	case fit.Bounded() != fit:
 		out.Notes = append(out.Notes, "a variance is estimated below zero ("+strings.Join(belowZero(fit), ", ")+"): the scans that share it differ more than others; tests use the estimate as it is")
 	case fit.Singular:
-		out.Notes = append(out.Notes, "singular fit: a variance is estimated as zero ("+strings.Join(zeroVariances(fit), ", ")+")")
+		note := "singular fit: a variance is estimated as zero (" + strings.Join(zeroVariances(fit), ", ") + ")"
+		if !a.plan.Model.Bounded {
+			note += "; no fit with a variance below zero was found, so tests may be slightly bold"
+		}
+		out.Notes = append(out.Notes, note)
 	}
 	if !fit.Converged {
 		out.Notes = append(out.Notes, "the search for the maximum of the likelihood did not converge")

@@ -176,6 +176,11 @@ func (w wording) model() []string {
 		out = append(out, fmt.Sprintf("The model also has %s; numbers are centred.", and(m.Covariates)))
 	}
 	ddf := map[string]string{"kenward-roger": "by Kenward and Roger", "satterthwaite": "by Satterthwaite", "residual": "those of the residuals"}[m.DDF]
+	if m.Bounded {
+		out = append(out, "Variances of random effects are kept at zero or above, as lme4 keeps them; where one truly is zero, tests are slightly bold.")
+	} else {
+		out = append(out, "Variances of random effects may be estimated below zero, so that tests keep their level where people or visits do not differ. A variance below zero says that the scans which share it differ more among themselves than others do; bounded = true in the plan forbids it.")
+	}
 	out = append(out, fmt.Sprintf("It is fitted by restricted maximum likelihood, with degrees of freedom %s and %s intervals. People with a missing session or scan stay in with what they have, which is right if what is missing is missing at random: for reasons that the model's other values account for, and not because of the value itself.", ddf, percent(m.Level)))
 	return out
 }

@@ -120,14 +120,17 @@ func (o *objective) hess() []float64 { return o.h }
 // newton descends from start. Steps follow the Hessian, with a multiple of
 // the identity added while it is not positive definite, and are halved until
 // the deviance falls. It ends when the step promises less than rounding.
-func newton(o surface, start []float64) minimum {
+func newton(o surface, start []float64) minimum { return newtonWithin(o, start, maxSteps) }
+
+// newtonWithin is newton with at most so many steps.
+func newtonWithin(o surface, start []float64, most int) minimum {
 	m := len(start)
 	x := append([]float64(nil), start...)
 	next := make([]float64, m)
 	l := make([]float64, m*m)
 	step := make([]float64, m)
 	f := o.derivatives(x)
-	for it := range maxSteps {
+	for it := range most {
 		if math.IsInf(f, 1) {
 			return minimum{theta: x, value: f, steps: it}
 		}
@@ -190,7 +193,7 @@ func newton(o surface, start []float64) minimum {
 		x, next = next, x
 		f = o.derivatives(x)
 	}
-	return minimum{theta: x, value: f, steps: maxSteps}
+	return minimum{theta: x, value: f, steps: most}
 }
 
 // settle turns columns of Λ so that diagonals are not negative, and sets a

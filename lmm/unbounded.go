@@ -15,7 +15,12 @@ import (
 
 // unboundedBlock is the most rows that random effects may tie together for
 // [Design.RefitUnbounded]; V of a block is taken as a full matrix.
-const unboundedBlock = 400
+const unboundedBlock = 120
+
+// belowSteps is the most steps of the search below zero. Where there is a
+// minimum it takes about ten; where the deviance falls up to the edge of the
+// domain it would creep.
+const belowSteps = 40
 
 // RefitUnbounded fits as [Design.Refit] does, but lets variances of random
 // effects be below zero: the search goes on from a fit with a variance of zero
@@ -25,7 +30,7 @@ const unboundedBlock = 400
 // simulated responses those of the bounded one, [Fit.Bounded].
 //
 // The bounded fit itself is returned if none of its variances is zero, if a
-// term has several effects that vary together, if more than 400 rows are tied
+// term has several effects that vary together, if more than 120 rows are tied
 // together, or if there is no minimum.
 //
 // Sources: Nelder 1954, Biometrika 41:544, doi:10.1093/biomet/41.3-4.544;
@@ -97,7 +102,7 @@ func (o *objective) below(theta []float64) (minimum, bool) {
 	if math.IsInf(o.value(eta), 1) {
 		return minimum{}, false
 	}
-	r := newton(o, eta)
+	r := newtonWithin(o, eta, belowSteps)
 	return r, r.converged
 }
 
@@ -169,7 +174,7 @@ func newExplicit(d *Design, e []float64) *explicit {
 	return out
 }
 
-func (ev *explicit) moments(eta []float64, _ bool) *moments {
+func (ev *explicit) moments(eta []float64, deriv bool) *moments {
 	mo := &ev.mo
 	m, w := mo.m, mo.p+1
 	mo.logdet = 0
@@ -208,6 +213,9 @@ func (ev *explicit) moments(eta []float64, _ bool) *moments {
 		}
 		u := solve(b.w, w) // V⁻¹W
 		addProduct(mo.s, b.w, u, n, w, 1)
+		if !deriv {
+			continue
+		}
 		h := make([][]float64, m)  // G_kV⁻¹W
 		vh := make([][]float64, m) // V⁻¹G_kV⁻¹W
 		vg := make([][]float64, m) // V⁻¹G_k

@@ -241,7 +241,7 @@ func border(white, grey *voxel.Image, offset float64, most, workers int) []borde
 					for c := range 3 {
 						faces += math.Abs(g[c])
 					}
-					q := borderPoint{at: w.Affine.Map(p), weight: math.Sqrt(g[0]*g[0]+g[1]*g[1]+g[2]*g[2]) / faces}
+					q := borderPoint{at: w.Affine.Map(p), weight: length / faces}
 					for c := range 3 {
 						q.normal[c] = offset * normal[c] / length
 					}

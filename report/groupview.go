@@ -384,7 +384,10 @@ func (v *groupView) models(m measureData) {
 			out.State = append(out.State, tag{"ok", "✓", "converged"})
 		}
 		if f.Singular {
-			out.State = append(out.State, tag{"warn", "!", "singular: a variance is estimated as zero or below"})
+			out.State = append(out.State, tag{"warn", "!", "singular: a variance is estimated as zero"})
+		}
+		if slices.ContainsFunc(f.Components, func(c crossover.Component) bool { return c.Variance < 0 }) {
+			out.State = append(out.State, tag{"ok", "·", "a variance is estimated below zero, as the plan allows"})
 		}
 		for _, t := range f.Tests {
 			out.Tests = append(out.Tests, testCells{t.Term, fixed(float64(t.NumDF), 0) + ", " + degrees(t.DenDF), fixed(float64(t.F), 2), pValue(t.P)})

@@ -187,9 +187,10 @@ func (m *mosaic) emit(o *outliner, group, attrs, class string) {
 	m.raw(`<path class="`, class, `" `, group, ` d="`, o.data(), `" `, attrs, `/>`)
 }
 
-// groupColour continues the outlines' colours.
+// groupColour continues the outlines' colours. The first two are kept for brain
+// and white matter, so that a region has one colour in every picture.
 func (m *mosaic) groupColour(g int) string {
-	return outlineColours[(len(m.over.outlines)+g)%len(outlineColours)]
+	return outlineColours[(max(2, len(m.over.outlines))+g)%len(outlineColours)]
 }
 
 // centroids returns the middle [mm] of each group of labels, left out where

@@ -21,7 +21,7 @@ type lmmCmd struct {
 	Adjust   string   `enum:"holm,bonferroni,tukey,bh,none" default:"holm" help:"Adjustment of the contrasts' p: ${enum}. tukey is for --pairs of one set of means."`
 	Level    float64  `default:"0.95" help:"Level of the intervals."`
 
-	Unbounded bool   `help:"Variances of random effects may be estimated below zero (SAS: nobound), so that tests keep their level where one is zero."`
+	Unbounded bool   `help:"Variances of random effects may be estimated below zero (SAS: nobound), so that tests keep their level where one is zero. The group level does so by default; lme4 and this verb do not."`
 	Profile   bool   `help:"Profile-likelihood intervals too, of coefficients and standard deviations (JSON key profile)."`
 	Against   string `placeholder:"F0" sep:"none" help:"A smaller model of the same response: likelihood-ratio test by ML (JSON key lrt)."`
 	Bootstrap int    `placeholder:"N" help:"Parametric bootstrap with N draws: percentile intervals (JSON key bootstrap), and the p of --against."`
@@ -162,6 +162,9 @@ func (c *lmmCmd) inference() (lmm.Method, lmm.Inference, error) {
 	}
 	if c.Bootstrap < 0 || c.Bootstrap > maxDraws {
 		return 0, in, usageError{fmt.Sprintf("--bootstrap %d: write a number of draws from 1 to %d", c.Bootstrap, maxDraws)}
+	}
+	if c.Unbounded && (c.Profile || c.Bootstrap > 0 || c.Against != "") {
+		return 0, in, usageError{"--unbounded with --profile, --bootstrap or --against: those are of models whose variances are not below zero; leave one out"}
 	}
 	if c.Adjust == "tukey" && (len(c.Pairs) != 1 || len(c.Contrast) > 0) {
 		return 0, in, usageError{"--adjust tukey: it is defined for the pairs of one set of means; give one --pairs and no --contrast"}

@@ -61,9 +61,11 @@ func (c *lmmCmd) summarise(w io.Writer, r lmmJSON) {
 	fmt.Fprintf(w, "\ndegrees of freedom: %s\n", c.DDF)
 	switch {
 	case slices.ContainsFunc(r.Components, func(v lmmVariance) bool { return v.Term2 == "" && v.Variance < 0 }):
-		fmt.Fprintln(w, "A variance is estimated below zero.")
+		fmt.Fprintln(w, "A variance is estimated below zero; tests take it as it is.")
+	case r.Singular && c.Unbounded:
+		fmt.Fprintln(w, "The fit is singular: a variance is zero or a correlation ±1. --unbounded changed nothing: effects that vary together stay bounded, and so does a fit without a minimum below zero.")
 	case r.Singular:
-		fmt.Fprintln(w, "The fit is singular: a variance is zero or a correlation ±1.")
+		fmt.Fprintln(w, "The fit is singular: a variance is zero or a correlation ±1. With --unbounded a variance may be below zero, and tests keep their level; the group level does so by default.")
 	}
 }
 

@@ -181,7 +181,7 @@ func (c *lmmCmd) further(out *lmmJSON, fit *lmm.Fit, small *lmm.Design) error {
 		out.Profile = c.profile(fit)
 	}
 	if small != nil {
-		a, b := small.Fit(lmm.ML), fit
+		a, b := small.Fit(lmm.ML), fit.Bounded()
 		if fit.Method != lmm.ML {
 			b = fit.Design.Fit(lmm.ML)
 		}

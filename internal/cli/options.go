@@ -13,7 +13,7 @@ type analysisFlags struct {
 	Set      []string           `name:"set" placeholder:"FIELD=VALUE" sep:"none" group:"Perfusion" help:"Give a BIDS field that the sidecars lack or have wrong, e.g. LabelingDuration=1.8 (repeatable). The report says so."`
 	Constant map[string]float64 `name:"constant" placeholder:"NAME=VALUE" mapsep:"none" group:"Perfusion" help:"Set a constant of the model, e.g. BloodT1=1.65 (repeatable); a name that is none of them prints them."`
 	M0Scale  *float64           `name:"m0-scale" placeholder:"X" group:"Perfusion" help:"Factor applied to M0 before division; for GE product scans it replaces 32 x NEX."`
-	PVC      bool               `name:"pvc" group:"Perfusion" help:"Correct for partial volume too, by regression (Asllani et al. 2008): CBF of pure grey and of pure white matter, as maps and in regions, beside CBF as measured. Needs tissue maps: a T1w image, or a template."`
+	PVC      bool               `name:"pvc" group:"Perfusion" help:"Correct for partial volume too, by regression (Asllani et al. 2008): maps of CBF of pure grey and of pure white matter beside CBF as measured, and that of pure grey matter in every region. Needs tissue maps: a T1w image, or a template."`
 	RawM0    bool               `name:"raw-m0" group:"Perfusion" help:"Divide by M0 in every voxel, also where it is too low to be trusted (below 0.2 of its median), instead of extending it from the neighbours there."`
 	Motion   string             `enum:"correct,off" default:"correct" group:"Perfusion" help:"Head motion within the series: correct, off."`
 	Outliers string             `enum:"exclude,keep" default:"exclude" group:"Perfusion" help:"What to do with pairs found to be outliers: exclude, keep (and only flag)."`

@@ -25,6 +25,9 @@ type progress struct {
 	start time.Time
 	drawn bool // a line without its newline stands on the terminal
 	last  [2]int
+
+	said   string // last line, where lines are not rewritten
+	saidAt float64
 }
 
 func newProgress(w io.Writer) *progress {
@@ -42,7 +45,16 @@ func (p *progress) show(e pipeline.Event) {
 	defer p.mu.Unlock()
 	elapsed := time.Since(p.start).Seconds()
 	if !p.tty {
-		fmt.Fprintf(p.w, "[%6.1f s] %d/%d %s: %s\n", elapsed, e.Done+1, e.Total, e.Unit, e.Step)
+		line := fmt.Sprintf("%d/%d %s: %s", e.Done+1, e.Total, e.Unit, e.Step)
+		if line == p.said && elapsed < p.saidAt+15 { // a step that tells of its parts
+			return
+		}
+		if line == p.said {
+			fmt.Fprintf(p.w, "[%6.1f s] %s, %.0f %% of all\n", elapsed, line, 100*e.Fraction())
+		} else {
+			fmt.Fprintf(p.w, "[%6.1f s] %s\n", elapsed, line)
+		}
+		p.said, p.saidAt = line, elapsed
 		return
 	}
 	const cells = 24

@@ -77,7 +77,11 @@ func readAnatomy(path, file string, s *space, g givenAnatomy, set Settings, step
 		a.segment(s, set.Workers)
 	}
 	if a.placed != nil {
-		a.compareTissues(s, set.Workers)
+		o := a.compareTissues(s, set.Workers)
+		if a.placed.given && o.mean() < strangeOverlap {
+			return nil, refused(g.toTemplate, "give the transform that carries images of the T1w's space to the template; if there are two files, their directions may be exchanged",
+				"it lays grey and white matter of %s where the template has none (Dice %.2f and %.2f)", file, o.gm, o.wm)
+		}
 	}
 	a.picture(s, set.Workers)
 	return a, nil

@@ -203,6 +203,8 @@ func (c *Config) openGiven(l *diag.List) {
 // checkGiven names what of the folders cannot be used, and the people for whom
 // they hold nothing: their files may be misnamed.
 func (c *Config) checkGiven(people []person, space string) (l diag.List) {
+	var used [2]int // of transforms, of masks
+	scans := 0
 	for _, p := range people {
 		var transforms, masks int
 		for _, sc := range p.scans {
@@ -229,8 +231,31 @@ func (c *Config) checkGiven(people []person, space string) (l diag.List) {
 		}
 		none(c.transforms, transforms)
 		none(c.masks, masks)
+		used[0], used[1], scans = used[0]+transforms, used[1]+masks, scans+len(p.scans)
+	}
+	for i, f := range []*folder{c.transforms, c.masks} {
+		if f != nil && used[i] == 0 && scans > 0 {
+			// Who gives a folder wants it used: warnings above say what it lacks.
+			l.Errorf(f.dir, f.flag, "name its files as docs/formats/given.md says, or leave "+f.flag+" out", "none of its files is for anybody who is to be processed%s", f.seen())
+		}
 	}
 	return once(l)
+}
+
+// seen names a few files of the folder.
+func (f *folder) seen() string {
+	var names []string
+	for _, d := range f.files {
+		names = append(names, d.path)
+	}
+	const most = 3
+	switch n := len(names); {
+	case n == 0:
+		return ": it is empty"
+	case n > most:
+		return fmt.Sprintf("; it holds %s and %d more", strings.Join(names[:most], ", "), n-most)
+	}
+	return "; it holds " + strings.Join(names, ", ")
 }
 
 // example is a name that would be found.

@@ -226,6 +226,9 @@ func maskFile(path string, g voxel.Grid, workers int) (*voxel.Mask, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.Count() == 0 {
+		return nil, refused(path, "give a mask that marks the brain, or take the file away", "the mask is empty")
+	}
 	if !m.Same(g, 0.1) {
 		m = voxel.ResampleMask(m, g, nil, workers)
 	}
@@ -295,10 +298,12 @@ func (a *anatomy) readFractions(g givenAnatomy, workers int) (*tissue.Tissues, e
 		}
 		most := float32(0)
 		for n, v := range m.Data {
-			if most = max(most, v); v != v {
+			if v != v { // outside the map's box, or without a value there
 				m.Data[n] = 0
+				continue
 			}
-			m.Data[n] = min(max(m.Data[n], 0), 1)
+			most = max(most, v)
+			m.Data[n] = min(max(v, 0), 1)
 		}
 		if most > 1.01 || !(most > 0.2) {
 			return nil, refused(path, "give probabilities in the world of the T1w image, scaled to 0 … 1", "the largest value on the T1w image is %.3g", most)

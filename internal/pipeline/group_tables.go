@@ -49,7 +49,7 @@ func (g *group) effectsTable() groupTable {
 		col("dz", "Cohen's d of the differences within people; n/a for contrasts between people"),
 		col("n", "people who have every cell of the contrast"),
 		col("n_obs", "scans in the model"), col("n_subjects", "people in the model"),
-		col("singular", "whether a variance was estimated as zero or below"),
+		col("singular", "whether a variance was estimated as zero"),
 		col("note", "why there is no estimate, or what to know about the fit"),
 	}}
 	for _, m := range g.res.Models {

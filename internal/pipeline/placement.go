@@ -124,6 +124,11 @@ func (a *anatomy) bare() bool { return isBare(a.t1, a.brain) }
 // have 0.7 and more, affine ones of the same people 0.6 and more.
 const leastOverlap = 0.55
 
+// strangeOverlap is the mean Dice coefficient below which a transform that was
+// given is refused: that of a real person was 0.2 with its two directions
+// exchanged, and above 0.6 by the right affine map.
+const strangeOverlap = 0.4
+
 // An overlap is how well the tissues of T1w image and template agree: Dice
 // coefficients of the voxels that are mostly grey, mostly white matter.
 type overlap struct{ gm, wm float64 }
@@ -131,8 +136,9 @@ type overlap struct{ gm, wm float64 }
 func (o overlap) mean() float64 { return (o.gm + o.wm) / 2 }
 
 // compareTissues measures the overlap of tissues, records it, and takes the
-// deformation back if the affine map alone does better.
-func (a *anatomy) compareTissues(s *space, workers int) {
+// deformation back if the affine map alone does better. It returns the overlap
+// that stands.
+func (a *anatomy) compareTissues(s *space, workers int) overlap {
 	own := s.fractions(workers)
 	through := func(t voxel.Transform) overlap {
 		there := a.tissues.ToGrid(s.t1.Grid, t, 0, workers)
@@ -141,11 +147,11 @@ func (a *anatomy) compareTissues(s *space, workers int) {
 	now := through(a.placed.toT1w())
 	st := StepResult{Step: overlapStep, OK: now.gm >= leastOverlap && now.wm >= leastOverlap, Values: map[string]Number{}}
 	st.Detail = fmt.Sprintf("Dice %.2f of grey matter, %.2f of white matter", now.gm, now.wm)
-	if a.placed.bent() {
+	if a.placed.bent() && !a.placed.given {
 		before := through(a.placed.affine)
 		st.Detail += fmt.Sprintf(" (with the affine part alone %.2f, %.2f)", before.gm, before.wm)
 		st.Values["gm_dice_affine"], st.Values["wm_dice_affine"] = Number(before.gm), Number(before.wm)
-		if now.mean() < before.mean() && !a.placed.given {
+		if now.mean() < before.mean() {
 			st.OK = false
 			st.Detail = "the deformation lowered the overlap and was not used: " + st.Detail
 			a.placed.forward, a.placed.inverse = nil, nil
@@ -157,6 +163,7 @@ func (a *anatomy) compareTissues(s *space, workers int) {
 	}
 	st.Values["gm_dice"], st.Values["wm_dice"] = Number(now.gm), Number(now.wm)
 	a.steps = append(a.steps, st)
+	return now
 }
 
 // dice returns 2|A∩B|/(|A|+|B|) of the voxels in which a and b exceed one half;

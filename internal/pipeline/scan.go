@@ -360,7 +360,15 @@ func (s *scan) toT1w() error {
 			return refused(s.given.toT1w, "give the transform that carries images of the scan to the T1w image", "it takes the brain of the T1w image outside the scan")
 		}
 		s.toAnatomy, s.onAnatomy = back.Inverse(), true
-		s.steps = append(s.steps, taken(givenToT1wStep, s.given.toT1w))
+		st := taken(givenToT1wStep, s.given.toT1w)
+		if !s.blind {
+			q := register.Check(s.look, s.anatomy.t1, s.toAnatomy, register.Options{Seed: s.set.Seed, Workers: s.set.Workers})
+			if f := q.Fault(); f != "" { // a few mm the wrong way round, for example
+				st.OK = false
+				st.Detail += ", but the images do not match there (" + f + "): are its directions exchanged?"
+			}
+		}
+		s.steps = append(s.steps, st)
 		return nil
 	}
 	s.step("register the scan to the T1w image")
@@ -448,6 +456,9 @@ func (s *scan) takeToTemplate() error {
 		return nil
 	}
 	near := nearestAffine(there.Map, s.space.brain)
+	if !near.Invertible() {
+		return refused(s.given.toTemplate, "register the image anew", "the transform is singular over the brain of the template")
+	}
 	s.fromTemplate = inverted(there.Map, near, s.series.Grid, s.set.Workers)
 	return nil
 }

@@ -25,6 +25,7 @@ var regionColumns = []bids.Column{
 		"cbf":          "mean CBF over the region's voxels",
 		"gm_cbf":       "mean CBF weighted by the fraction of grey matter",
 		"pvc_gm_cbf":   "mean CBF of pure grey matter, weighted by its fraction, if correction for partial volume was asked for",
+		"pvc_wm_cbf":   "the same of pure white matter, of the whole scan",
 		"relative_cbf": "cbf divided by the cbf of " + globalGrey + " of the same scan",
 		"att":          "mean arterial transit time",
 	}},
@@ -97,6 +98,7 @@ func regionRows(participant string, s *ScanResult) [][]string {
 	add(globalWhite, "cbf", s.Quality.WMCBF, nan, s.Units, bids.Missing, nan, note)
 	if s.Pure != nil {
 		add(globalGrey, "pvc_gm_cbf", s.Pure.GMCBF, nan, s.Units, bids.Missing, nan, note)
+		add(globalWhite, "pvc_wm_cbf", s.Pure.WMCBF, nan, s.Units, bids.Missing, nan, note)
 	}
 	for _, r := range s.Regions {
 		add(r.Region, "cbf", r.CBF, r.SE, s.Units, strconv.Itoa(r.Voxels), r.Coverage, r.Note)
