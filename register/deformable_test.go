@@ -320,8 +320,8 @@ func sharedBlobs(tb testing.TB) *blobs {
 // Two people of package phantom, each the template seen through a smooth map,
 // on the grids of real scans.
 func TestDeformablePeople(t *testing.T) {
-	if testing.Short() {
-		t.Skip("draws two brains")
+	if os.Getenv("PHASL_LONG") == "" { // the pipeline's test of a bent person is of the same kind
+		t.Skip("draws two brains: set PHASL_LONG=1")
 	}
 	one, two := phantom.Subject{Seed: 11}, phantom.Subject{Seed: 12}
 	g := box([3]int{96, 115, 93}, voxel.Vec{2, 2, 2}, voxel.Vec{}, voxel.Vec{0.4, -17, 11})
@@ -351,8 +351,8 @@ func TestDeformablePeople(t *testing.T) {
 // A real head on the template: what cannot be measured against a truth must
 // at least be invertible and more alike than before.
 func TestDeformableReal(t *testing.T) {
-	if testing.Short() {
-		t.Skip("reads and registers whole heads")
+	if os.Getenv("PHASL_LONG") == "" { // the pipeline's test of real people deforms the same head
+		t.Skip("registers whole heads: set PHASL_LONG=1")
 	}
 	dir := sharedtest.Path(t, "data")
 	t1 := readImage(t, filepath.Join(dir, "asl", "sub-01", "anat", "sub-01_T1w.nii.gz"))
