@@ -71,16 +71,7 @@ func (r *Result) Unmix(in Input, p Protocol, opt Options, ts Tissue, o PartialOp
 		delays[d] = u.solve(r.DelayM.Image(d), 2)
 	}
 	m0 := u.solve(r.M0, 3)
-	total, df, counts := 0, 0, make([]int, len(delays))
-	for _, pr := range r.Pairs {
-		if pr.Used {
-			total++
-			counts[pr.Delay]++
-		}
-	}
-	for _, c := range counts {
-		df += max(c-1, 0)
-	}
+	counts, total, df := usedPairs(r.Pairs, len(delays))
 	// The scatter of a voxel stands for that of its tissues: it weighs delays
 	// against the prior of the transit time.
 	variance := make([]float32, r.CBF.Len())
@@ -99,7 +90,7 @@ func (r *Result) Unmix(in Input, p Protocol, opt Options, ts Tissue, o PartialOp
 		pure.Grey, pure.White = constantImage(r.CBF.Grid, float32(1-t)), constantImage(r.CBF.Grid, float32(t))
 		mask := voxel.NewMask(r.CBF.Grid)
 		for n, f := range u.fraction[t].Data {
-			mask.In[n] = u.counts[n] && float64(f) >= o.least()
+			mask.In[n] = u.takes[n] && float64(f) >= o.least()
 		}
 		s := &solver{in: &pure, p: &p, r: &one, opt: opt, counts: counts, variance: variance, df: df, mask: mask}
 		s.run()
@@ -116,22 +107,22 @@ func (r *Result) Unmix(in Input, p Protocol, opt Options, ts Tissue, o PartialOp
 // An unmixer holds the normal equations of every voxel's neighbourhood.
 type unmixer struct {
 	fraction [3]*voxel.Image // grey, white, CSF
-	counts   []bool          // voxels that take part
+	takes    []bool          // voxels that take part
 	a        [3][3]*voxel.Image
 	fwhm     float64
 	workers  int
 }
 
 func newUnmixer(r *Result, ts Tissue, fwhm float64, workers int) *unmixer {
-	u := &unmixer{fraction: [3]*voxel.Image{ts.Grey, ts.White, ts.CSF}, counts: make([]bool, r.CBF.Len()), fwhm: fwhm, workers: workers}
-	for n := range u.counts {
+	u := &unmixer{fraction: [3]*voxel.Image{ts.Grey, ts.White, ts.CSF}, takes: make([]bool, r.CBF.Len()), fwhm: fwhm, workers: workers}
+	for n := range u.takes {
 		sum := 0.0
 		for _, f := range u.fraction {
 			sum += float64(f.Data[n])
 		}
-		u.counts[n] = sum >= 0.9 && sum < 1.1 && r.M0.Data[n] > 0 && finite(float64(r.M0.Data[n]))
+		u.takes[n] = sum >= 0.9 && sum < 1.1 && r.M0.Data[n] > 0 && finite(float64(r.M0.Data[n]))
 		for _, v := range r.DelayM.Vols {
-			u.counts[n] = u.counts[n] && finite(float64(v[n]))
+			u.takes[n] = u.takes[n] && finite(float64(v[n]))
 		}
 	}
 	for t := range 3 {
@@ -147,7 +138,7 @@ func newUnmixer(r *Result, ts Tissue, fwhm float64, workers int) *unmixer {
 // part.
 func (u *unmixer) moment(x, y *voxel.Image) *voxel.Image {
 	m := voxel.NewImage(x.Grid)
-	for n, in := range u.counts {
+	for n, in := range u.takes {
 		if in {
 			m.Data[n] = x.Data[n] * y.Data[n]
 		}
@@ -171,7 +162,7 @@ func (u *unmixer) solve(y *voxel.Image, k int) []*voxel.Image {
 	}
 	par.Ranges(u.workers, y.Len(), 4096, func(lo, hi int) {
 		for n := lo; n < hi; n++ {
-			if !u.counts[n] {
+			if !u.takes[n] {
 				continue
 			}
 			top := 0.0

@@ -177,17 +177,7 @@ func subtract(s *voxel.Series, pairs []Pair, scale float64, workers int) *voxel.
 // by the share of pairs missing, so that standard errors, which count all
 // pairs, come out right.
 func average(diff *voxel.Series, pairs []Pair, delays, workers int) (means [][]float32, counts []int, variance []float32, df int) {
-	counts = make([]int, delays)
-	total := 0
-	for _, pr := range pairs {
-		if pr.Used {
-			counts[pr.Delay]++
-			total++
-		}
-	}
-	for _, c := range counts {
-		df += max(c-1, 0)
-	}
+	counts, total, df := usedPairs(pairs, delays)
 	means = make([][]float32, delays)
 	for d := range means {
 		means[d] = make([]float32, diff.Len())
@@ -228,4 +218,20 @@ func average(diff *voxel.Series, pairs []Pair, delays, workers int) (means [][]f
 		}
 	})
 	return means, counts, variance, df
+}
+
+// usedPairs returns the number of used pairs of each delay and in all, and the
+// degrees of freedom of their scatter about the mean of their delay.
+func usedPairs(pairs []Pair, delays int) (counts []int, total, df int) {
+	counts = make([]int, delays)
+	for _, pr := range pairs {
+		if pr.Used {
+			counts[pr.Delay]++
+			total++
+		}
+	}
+	for _, c := range counts {
+		df += max(c-1, 0)
+	}
+	return counts, total, df
 }

@@ -183,26 +183,18 @@ func TestStarts(t *testing.T) {
 	} else if testing.Short() {
 		t.Skip("slow")
 	}
-	t.Run("real T1w to MNI", func(t *testing.T) {
-		if !long {
-			t.Skip("set PHASL_LONG=1")
-		}
-		dir := sharedtest.Path(t, "data")
-		fixed := readImage(t, filepath.Join(dir, "templates", "MNI152_T1_2mm.nii.gz"))
-		mask := readImage(t, filepath.Join(dir, "templates", "MNI152_T1_2mm_brain_mask.nii.gz")).Threshold(0)
-		moving := readImage(t, filepath.Join(dir, "asl", "sub-01", "anat", "sub-01_T1w.nii.gz"))
-		judge(t, Affine, fixed, moving, mask, n)
-	})
-	t.Run("real T1w to MNI, brain", func(t *testing.T) {
-		if !long {
-			t.Skip("set PHASL_LONG=1")
-		}
-		dir := sharedtest.Path(t, "data")
-		fixed := readImage(t, filepath.Join(dir, "templates", "MNI152_T1_2mm_brain.nii.gz"))
-		mask := readImage(t, filepath.Join(dir, "templates", "MNI152_T1_2mm_brain_mask.nii.gz")).Threshold(0)
-		moving := readImage(t, filepath.Join(dir, "asl", "sub-01", "anat", "sub-01_T1w.nii.gz"))
-		judge(t, Affine, fixed, moving, mask, n)
-	})
+	for name, template := range map[string]string{"real T1w to MNI": "MNI152_T1_2mm.nii.gz", "real T1w to MNI, brain": "MNI152_T1_2mm_brain.nii.gz"} {
+		t.Run(name, func(t *testing.T) {
+			if !long {
+				t.Skip("set PHASL_LONG=1")
+			}
+			dir := sharedtest.Path(t, "data")
+			fixed := readImage(t, filepath.Join(dir, "templates", template))
+			mask := readImage(t, filepath.Join(dir, "templates", "MNI152_T1_2mm_brain_mask.nii.gz")).Threshold(0)
+			moving := readImage(t, filepath.Join(dir, "asl", "sub-01", "anat", "sub-01_T1w.nii.gz"))
+			judge(t, Affine, fixed, moving, mask, n)
+		})
+	}
 	t.Run("real M0 to T1w", func(t *testing.T) {
 		if !long {
 			t.Skip("set PHASL_LONG=1")

@@ -201,8 +201,10 @@ func (c *Config) openGiven(l *diag.List) {
 }
 
 // checkGiven names what of the folders cannot be used, and the people for whom
-// they hold nothing: their files may be misnamed.
-func (c *Config) checkGiven(people []person, space string) (l diag.List) {
+// they hold nothing: their files may be misnamed. A folder that serves none of
+// them is a fault, unless they are a part of the dataset (all false): it may be
+// for the others, whom another process does.
+func (c *Config) checkGiven(people []person, all bool, space string) (l diag.List) {
 	var used [2]int // of transforms, of masks
 	scans := 0
 	for _, p := range people {
@@ -234,7 +236,7 @@ func (c *Config) checkGiven(people []person, space string) (l diag.List) {
 		used[0], used[1], scans = used[0]+transforms, used[1]+masks, scans+len(p.scans)
 	}
 	for i, f := range []*folder{c.transforms, c.masks} {
-		if f != nil && used[i] == 0 && scans > 0 {
+		if f != nil && used[i] == 0 && scans > 0 && (all || len(f.files) == 0) {
 			// Who gives a folder wants it used: warnings above say what it lacks.
 			l.Errorf(f.dir, f.flag, "name its files as docs/formats/given.md says, or leave "+f.flag+" out", "none of its files is for anybody who is to be processed%s", f.seen())
 		}

@@ -263,12 +263,7 @@ func (a *anatomy) takeTissues(g givenAnatomy, workers int) error {
 		a.brain = voxel.FillHoles(all.Threshold(0.5))
 	}
 	if t.CSF == nil {
-		t.CSF = voxel.NewImage(a.t1.Grid)
-		for n, in := range a.brain.In {
-			if in {
-				t.CSF.Data[n] = max(0, 1-t.GM.Data[n]-t.WM.Data[n])
-			}
-		}
+		t.CSF = restOf(a.brain, t.GM, t.WM)
 	}
 	a.tissues = t
 	volume := func(m *voxel.Image) (ml float64) {

@@ -101,7 +101,7 @@ func TestGivenFaults(t *testing.T) {
 	scan := func(sub string) *bids.Scan {
 		return &bids.Scan{Entities: bids.Entities{"sub": sub}, T1w: []string{"sub-" + sub + "/anat/sub-" + sub + "_T1w.nii.gz"}}
 	}
-	l.Add(c.checkGiven([]person{{label: "01", scans: []*bids.Scan{scan("01"), scan("01")}}, {label: "02", scans: []*bids.Scan{scan("02")}}}, "phasl")...)
+	l.Add(c.checkGiven([]person{{label: "01", scans: []*bids.Scan{scan("01"), scan("01")}}, {label: "02", scans: []*bids.Scan{scan("02")}}}, true, "phasl")...)
 	var said []string
 	for _, p := range l {
 		said = append(said, p.Found+" | "+p.Fix)
@@ -174,5 +174,29 @@ func TestGivenFilesAreDigested(t *testing.T) {
 	}
 	if key() == before {
 		t.Error("a changed mask leaves the digest as it was")
+	}
+}
+
+// A folder that serves nobody is a fault where everybody is processed, and a
+// warning where only some are: another process may do the others. One without
+// any file of use always is.
+func TestGivenFolderForNobody(t *testing.T) {
+	dir := t.TempDir()
+	people := []person{{label: "01", scans: []*bids.Scan{{Entities: bids.Entities{"sub": "01"}, T1w: []string{"sub-01/anat/sub-01_T1w.nii.gz"}}}}}
+	faults := func(all bool) int {
+		c := Config{MasksDir: dir}
+		var l diag.List
+		c.openGiven(&l)
+		l.Add(c.checkGiven(people, all, "phasl")...)
+		return len(l.Errors())
+	}
+	if all, some := faults(true), faults(false); all != 1 || some != 1 {
+		t.Errorf("an empty folder: %d faults for all, %d for some", all, some)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "sub-02_desc-brain_mask.nii.gz"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if all, some := faults(true), faults(false); all != 1 || some != 0 {
+		t.Errorf("a folder for somebody else: %d faults for all, %d for some", all, some)
 	}
 }

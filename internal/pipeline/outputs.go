@@ -10,6 +10,7 @@ import (
 	"phasl/asl"
 	"phasl/bids"
 	"phasl/internal/atomicfile"
+	"phasl/internal/xfm"
 	"phasl/nifti"
 	"phasl/tissue"
 	"phasl/voxel"
@@ -108,7 +109,7 @@ func (k *sink) fractions(t *tissue.Tissues, meta func(label string) map[string]a
 
 func (k *sink) transform(t voxel.Affine, from, to string) string {
 	return k.file("xfm", ".txt", func(p string) error {
-		return atomicfile.Write(p, func(w io.Writer) error { return writeITK(w, t) })
+		return atomicfile.Write(p, func(w io.Writer) error { return xfm.WriteText(w, t) })
 	}, "from", from, "to", to, "mode", "image")
 }
 

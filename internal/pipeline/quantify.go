@@ -22,7 +22,7 @@ func Quantify(ctx context.Context, path string, c Config) (*ScanResult, error) {
 		return nil, err
 	}
 	c.prepare(&l)
-	l.Add(c.checkGiven([]person{{label: in.Subject, scans: []*bids.Scan{in}}}, c.spaceName())...)
+	l.Add(c.checkGiven([]person{{label: in.Subject, scans: []*bids.Scan{in}}}, false, c.spaceName())...)
 	found := check(ds, in, c.overrides, newShapes())
 	l.Add(found...)
 	if l.Err() != nil {

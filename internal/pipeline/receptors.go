@@ -321,18 +321,9 @@ func readMap(file string) (*voxel.Image, error) {
 
 // addError adds an error of reading file to l.
 func addError(l *diag.List, file string, err error) {
-	if err == nil {
-		return
+	if err := keep(l, err); err != nil {
+		l.Add(&diag.Problem{File: file, Found: "it cannot be read: " + rootCause(err), Fix: "check the path", Err: err})
 	}
-	if list, ok := errors.AsType[diag.List](err); ok {
-		l.Add(list...)
-		return
-	}
-	if p, ok := errors.AsType[*diag.Problem](err); ok {
-		l.Add(p)
-		return
-	}
-	l.Add(&diag.Problem{File: file, Found: "it cannot be read: " + rootCause(err), Fix: "check the path", Err: err})
 }
 
 // ReadPanel measures the maps of a panel in parcels and joins them with their

@@ -41,7 +41,7 @@ func Run(ctx context.Context, c Config) (*RunResult, error) {
 	c.prepare(&asked)
 	people, selection := selectScans(ds, &c)
 	asked.Add(selection...)
-	asked.Add(c.checkGiven(people, c.spaceName())...)
+	asked.Add(c.checkGiven(people, len(c.Participants) == 0 && len(c.Sessions) == 0, c.spaceName())...)
 	l.Add(asked...)
 	found := map[string]diag.List{} // warnings about single scans, for their reports
 	res := &RunResult{Output: c.OutDir, Kept: []string{}, Failed: []FailedScan{}}

@@ -214,14 +214,20 @@ func templatePriors(c *Config, s *space, l *diag.List) (*tissue.Tissues, error) 
 			return nil, err
 		}
 	} else {
-		csf = voxel.NewImage(s.t1.Grid)
-		for n, in := range s.brain.In {
-			if in {
-				csf.Data[n] = max(0, 1-gm.Data[n]-wm.Data[n])
-			}
-		}
+		csf = restOf(s.brain, gm, wm)
 	}
 	return &tissue.Tissues{GM: gm, WM: wm, CSF: csf}, nil
+}
+
+// restOf returns what grey and white matter leave of the brain.
+func restOf(brain *voxel.Mask, gm, wm *voxel.Image) *voxel.Image {
+	out := voxel.NewImage(gm.Grid)
+	for n, in := range brain.In {
+		if in {
+			out.Data[n] = max(0, 1-gm.Data[n]-wm.Data[n])
+		}
+	}
+	return out
 }
 
 func sumOf(a, b *voxel.Image) *voxel.Image {

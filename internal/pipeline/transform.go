@@ -14,9 +14,6 @@ import (
 	"phasl/voxel"
 )
 
-// writeITK writes an affine transform as ITK's text.
-func writeITK(w io.Writer, t voxel.Affine) error { return xfm.WriteText(w, t) }
-
 // ApplyConfig says what [ApplyTransforms] does.
 type ApplyConfig struct {
 	Moving, Reference string   // images
@@ -147,9 +144,7 @@ func RegisterImages(ctx context.Context, c RegisterConfig) (*RegisterResult, err
 		if err == nil {
 			list.Add(h.Warnings...)
 		}
-		if keep(&list, err) != nil {
-			list.Errorf(path, "", "check the file", "%v", err)
-		}
+		addError(&list, path, err)
 		return img
 	}
 	mask := func(path string, img *voxel.Image, field string) *voxel.Mask {
@@ -157,9 +152,7 @@ func RegisterImages(ctx context.Context, c RegisterConfig) (*RegisterResult, err
 			return nil
 		}
 		m, _, err := nifti.ReadMask(path)
-		if keep(&list, err) != nil {
-			list.Errorf(path, "", "check the file", "%v", err)
-		}
+		addError(&list, path, err)
 		if m != nil && !m.Same(img.Grid, 0.1) {
 			list.Errorf(path, field, "resample the mask onto the image: phasl transform apply --interp nearest", "its grid is not its image's")
 			return nil
@@ -175,7 +168,7 @@ func RegisterImages(ctx context.Context, c RegisterConfig) (*RegisterResult, err
 			return nil, err
 		}
 		if t != nil {
-			a, ok := t.Map.(voxel.Affine)
+			a, ok := oneAffine(t.Map)
 			if !ok {
 				list.Errorf(c.Init, "", "give its affine part", "a search begins at an affine transform; this one has a displacement field")
 			}
@@ -231,7 +224,7 @@ func RegisterImages(ctx context.Context, c RegisterConfig) (*RegisterResult, err
 		return nil, err
 	}
 	res.Files = RegisterOutputs(c.Prefix, c.Type)
-	if err := atomicfile.Write(res.Files[0], func(w io.Writer) error { return writeITK(w, a) }); err != nil {
+	if err := atomicfile.Write(res.Files[0], func(w io.Writer) error { return xfm.WriteText(w, a) }); err != nil {
 		return nil, err
 	}
 	o := nifti.Options{Workers: c.Workers}

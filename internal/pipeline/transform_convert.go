@@ -59,9 +59,7 @@ func ConvertTransforms(ctx context.Context, c ConvertConfig) (*ConvertResult, er
 			return voxel.Grid{}
 		}
 		h, err := nifti.ReadHeader(path)
-		if err := keep(&list, err); err != nil {
-			list.Errorf(path, "", "check the file", "%v", err)
-		}
+		addError(&list, path, err)
 		if h == nil {
 			return voxel.Grid{}
 		}
@@ -141,9 +139,7 @@ func readChain(paths []string, fixed, moving voxel.Grid, list *diag.List) voxel.
 			to = moving
 		}
 		t, err := xfm.Read(path, from, to)
-		if err := keep(list, err); err != nil {
-			list.Errorf(path, "", "check the file", "%v", err)
-		}
+		addError(list, path, err)
 		if t != nil {
 			list.Add(t.Warnings...)
 			chain = append(chain, t.Map)
@@ -154,15 +150,10 @@ func readChain(paths []string, fixed, moving voxel.Grid, list *diag.List) voxel.
 
 // joined returns the transforms of chain as one: an affine map if all are.
 func joined(chain voxel.Chain) voxel.Transform {
-	a := voxel.Identity()
-	for _, t := range chain {
-		b, ok := t.(voxel.Affine)
-		if !ok {
-			return chain
-		}
-		a = b.Mul(a)
+	if a, ok := oneAffine(chain); ok {
+		return a
 	}
-	return a
+	return chain
 }
 
 // sampled returns t as displacements on the grid g.
