@@ -164,7 +164,7 @@ var planTables = []planTable{
 		{"measure", func(p *Plan) any { return (*string)(&p.Receptors.Measure) }, "of the effect maps: absolute or relative CBF"},
 		{"adjust", func(p *Plan) any { return &p.Receptors.Adjust }, "what is taken out of both maps. compartment: cortex, deep grey matter or cerebellum; baseline: the measure in the first phase"},
 		{"method", func(p *Plan) any { return &p.Receptors.Method }, "correlation: spearman or pearson"},
-		{"null", func(p *Plan) any { return &p.Receptors.Null }, "surrogates of the effect maps: gp, variogram, brainsmash, moran, moran-pair or spin"},
+		{"null", func(p *Plan) any { return &p.Receptors.Null }, "surrogates: gp (of effect maps and densities); of the effect maps alone: variogram, brainsmash, moran, moran-pair or spin"},
 		{"surrogates", func(p *Plan) any { return &p.Receptors.Surrogates }, "number of surrogates"},
 		{"apart", func(p *Plan) any { return &p.Receptors.Apart }, "distance from a region to those that predict it, in the cross-validation of all receptors together [mm]"},
 	}},

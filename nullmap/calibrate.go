@@ -67,7 +67,7 @@ type Calibrated struct {
 // Calibrate simulates pairs of maps on a layout, for each field in turn, and
 // counts how often each test calls them related at p ≤ 0.05: independent pairs
 // x, y for false positives, and x, ρx + √(1 − ρ²)y for power. The null is made of
-// x. Results depend on the seed, not on the number of workers (but for Seconds).
+// x, gp's of both maps (see [Split]). Results depend on the seed, not on the number of workers (but for Seconds).
 func Calibrate(layout Layout, fields []PowerLaw, o CalibrationOptions) ([]Calibrated, error) {
 	if o.Tests == nil {
 		o.Tests = CalibrationTests()
@@ -211,32 +211,23 @@ func (t *trial) judge(test string, x []float64, k int) func(y []float64) func(rh
 		// Coefficients are linear in the map: those of the blend need no more
 		// projections.
 		px := t.family.project(centred(x))
-		var d coefficients
-		if test == string(GP) {
-			d = t.family.fit(centred(x), px).coefficients(t.o.Surrogates, seed)
-		}
-		return func(y []float64) func(rho float64) float64 {
-			py := make([][]float64, len(px))
-			yc := centred(y)
-			for c := range py {
-				if test == Least || slices.Contains(d.cell, c) {
-					py[c] = make([]float64, len(x)-1)
-					t.family.cells[c].project(py[c], yc)
-				}
+		if test == Least {
+			return func(y []float64) func(rho float64) float64 {
+				py := t.family.project(centred(y))
+				return func(rho float64) float64 { return t.family.gls(px, blends(px, py, rho)).P }
 			}
+		}
+		one, other := Split(t.o.Surrogates)
+		ofX := t.family.fit(centred(x), px).coefficients(one, seed)
+		length := math.Sqrt(dot(centred(x), centred(x)))
+		return func(y []float64) func(rho float64) float64 {
+			py := t.family.project(centred(y))
 			return func(rho float64) float64 {
-				mixed := make([][]float64, len(py))
-				for c := range py {
-					if py[c] != nil {
-						mixed[c] = blend(px[c], py[c], rho)
-					}
-				}
-				if test == Least {
-					return t.family.gls(px, mixed).P
-				}
-				z := centred(blend(x, y, rho))
+				z, pz := centred(blend(x, y, rho)), blends(px, py, rho)
 				null := make([]float64, t.o.Surrogates)
-				d.correlate(null, mixed, math.Sqrt(dot(z, z)))
+				ofX.correlate(null[:one], pz, math.Sqrt(dot(z, z)))
+				ofZ := t.family.fit(z, pz).coefficients(other, ^seed)
+				ofZ.correlate(null[one:], px, length)
 				return PValue(stat.Correlation(x, z, nil), null)
 			}
 		}
@@ -273,6 +264,15 @@ func blend(x, y []float64, rho float64) []float64 {
 	out := make([]float64, len(x))
 	for i := range x {
 		out[i] = rho*x[i] + math.Sqrt(1-rho*rho)*y[i]
+	}
+	return out
+}
+
+// blends is blend of each row.
+func blends(x, y [][]float64, rho float64) [][]float64 {
+	out := make([][]float64, len(x))
+	for c := range x {
+		out[c] = blend(x[c], y[c], rho)
 	}
 	return out
 }

@@ -125,7 +125,7 @@ func (m Map) process(l *diag.List, o Options, family *Family, d *Distances) (eng
 }
 
 func (c Covariance) parameters(symmetric bool) []Parameter {
-	ps := []Parameter{{"scale", c.Scale, "mm"}, {"reach", c.Practical, "mm"}, {"smooth", c.Smooth, "probability"}, {"nugget", c.Nugget, "share"}}
+	ps := []Parameter{{"scale", c.Scale, "mm"}, {"reach", c.Practical, "mm"}, {"smooth", c.Smooth, "probability"}, {"long-tailed", c.Long, "probability"}, {"nugget", c.Nugget, "share"}}
 	if symmetric {
 		ps = append(ps, Parameter{"symmetry", c.Symmetry, "share"})
 	}

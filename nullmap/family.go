@@ -75,11 +75,9 @@ func NewFamily(coords []voxel.Vec, d *Distances, workers int) *Family {
 	if mirrored == nil {
 		etas = symmetry[:1]
 	}
-	for _, nu := range smoothness {
-		for _, s := range scales(f.near, f.far) {
-			for _, eta := range etas {
-				f.cells = append(f.cells, cell{Kernel: Kernel{nu, s}, eta: eta})
-			}
+	for _, k := range kernels(f.near, f.far) {
+		for _, eta := range etas {
+			f.cells = append(f.cells, cell{Kernel: k, eta: eta})
 		}
 	}
 	par.Do(workers, len(f.cells), func(c int) { f.cells[c].decompose(d, mirrored) })

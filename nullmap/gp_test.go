@@ -122,7 +122,7 @@ func TestCorrelationsAreThoseOfTheDraws(t *testing.T) {
 func TestPosteriorRecovers(t *testing.T) {
 	p := brain(120)
 	for _, tt := range []struct{ scale, eta, nugget float64 }{{50, 0, 0.05}, {50, 0.9, 0.05}, {30, 0.5, 0.4}} {
-		root := rootOf(covarianceMatrix(p, Kernel{0.5, tt.scale}, tt.eta, tt.nugget))
+		root := rootOf(covarianceMatrix(p, Kernel{Matern12, tt.scale}, tt.eta, tt.nugget))
 		f := NewFamily(p, nil, 0)
 		const maps = 12
 		var eta, nug, scale []float64

@@ -18,11 +18,11 @@ func TestTorusCovariance(t *testing.T) {
 	for _, v := range [][3]int{{0, 0, 0}, {1, 0, 0}, {0, 2, 0}, {3, 1, 1}, {11, 9, 7}, {6, 5, 4}} {
 		p = append(p, g.World(v[0], v[1], v[2]))
 	}
-	for _, k := range []Kernel{{0.5, 15}, {1.5, 6}} {
+	for _, k := range []Kernel{{Matern12, 15}, {Matern32, 6}, {Cauchy, 4}} {
 		tor := newTorus(g, p, false)
 		s := tor.spectrum(k.At)
 		if s.clip > 0.03 {
-			t.Errorf("ν %g, ℓ %g: %.3f of the variance was negative", k.Nu, k.Scale, s.clip)
+			t.Errorf("form %d, ℓ %g: %.3f of the variance was negative", k.Form, k.Scale, s.clip)
 		}
 		const draws = 800
 		got := make([]float64, len(p)*len(p)*2)
@@ -43,7 +43,7 @@ func TestTorusCovariance(t *testing.T) {
 				gamma := (got[i*len(p)+i]+got[j*len(p)+j])/2 - got[i*len(p)+j]
 				want := 1 - k.At(voxel.Distance(p[i], p[j]))
 				if math.Abs(gamma-want) > 0.03+5*want*math.Sqrt(2.0/draws) {
-					t.Errorf("ν %g, ℓ %g: semivariance of %d and %d: %.3f, want %.3f", k.Nu, k.Scale, i, j, gamma, want)
+					t.Errorf("form %d, ℓ %g: semivariance of %d and %d: %.3f, want %.3f", k.Form, k.Scale, i, j, gamma, want)
 				}
 			}
 		}
@@ -59,7 +59,7 @@ func TestGridProcess(t *testing.T) {
 	m := ball(6, 4, 0) // 925 voxels
 	coords := maskCoords(m)
 	tor := newTorus(m.Grid, coords, true)
-	s := tor.spectrum(Kernel{0.5, 15}.At)
+	s := tor.spectrum(Kernel{Matern12, 15}.At)
 	w := tor.pool.Get().(*torusWork)
 	r := keyed.Stream(8, forMaps, 0)
 	tor.fields(w, s, r)

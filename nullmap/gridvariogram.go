@@ -43,7 +43,7 @@ func (m Map) gridVariogram(l *diag.List, o Options) (engine, []Parameter) {
 		for k := range lag.i {
 			v[k] = sigma2
 			if s > 0 {
-				v[k] *= 1 - Kernel{0.5, s}.At(voxel.Distance(m.Coords[lag.i[k]], m.Coords[lag.j[k]]))
+				v[k] *= 1 - Kernel{Matern12, s}.At(voxel.Distance(m.Coords[lag.i[k]], m.Coords[lag.j[k]]))
 			}
 		}
 		basis[p] = make([]float64, len(lag.h))
@@ -61,7 +61,7 @@ func (m Map) gridVariogram(l *diag.List, o Options) (engine, []Parameter) {
 		var c float64
 		for p, s := range all[1:] {
 			if a[p+1] > 0 {
-				c += a[p+1] * sigma2 * Kernel{0.5, s}.At(h)
+				c += a[p+1] * sigma2 * Kernel{Matern12, s}.At(h)
 			}
 		}
 		return c

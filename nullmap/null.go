@@ -308,6 +308,14 @@ func PValue(observed float64, null []float64) float64 {
 	return float64(ge) / float64(all)
 }
 
+// Split returns how many of count surrogates are of the one map and how many of
+// the other where two maps are compared and each has a [GP] null. The null of r is
+// then that of both: p is, in expectation, the mean of the p of the one's
+// surrogates and the p of the other's, and does not depend on which map comes
+// first. A covariance learned from one map errs; the mean of two errs less, and so
+// does the test (docs/methods/nulls.md).
+func Split(count int) (one, other int) { return count - count/2, count / 2 }
+
 func constant(x []float64) bool {
 	lo, hi := slices.Min(x), slices.Max(x)
 	return !(hi-lo > 1e-12*math.Max(math.Abs(lo), math.Abs(hi)))

@@ -13,7 +13,7 @@ import (
 
 // smoothMap returns a map with long and short structure.
 func smoothMap(p []voxel.Vec, seed int) []float64 {
-	return drawRoot(rootOf(covarianceMatrix(p, Kernel{0.5, 40}, 0.5, 0.1)), keyed.Stream(99, forMaps, seed))
+	return drawRoot(rootOf(covarianceMatrix(p, Kernel{Matern12, 40}, 0.5, 0.1)), keyed.Stream(99, forMaps, seed))
 }
 
 // ball returns a mask of all voxels within r voxels of the middle of a grid

@@ -131,7 +131,7 @@ func TestGLSOrdinary(t *testing.T) {
 func TestGLSCoverage(t *testing.T) {
 	p := brain(80)
 	f := NewFamily(p, nil, 0)
-	root := rootOf(covarianceMatrix(p, Kernel{0.5, 80}, 0.6, 0.05))
+	root := rootOf(covarianceMatrix(p, Kernel{Matern12, 80}, 0.6, 0.05))
 	const maps = 300
 	var inside, rejected, sum float64
 	for k := range maps {

@@ -15,7 +15,7 @@ import (
 //	log L = −½ Σ log v_i − (n−1)/2 · log Σ z_i²/v_i
 //
 // with z the map's coefficients in the eigenvectors and v their variances. The
-// prior over the grid of scale, smoothness, symmetry and nugget is uniform.
+// prior over the grid of kernels, symmetry and nugget is uniform.
 //
 // Surrogates are drawn with a covariance from the posterior each, and scaled to
 // the map's standard deviation. Plugging in the best covariance would leave out that one map tells its range badly where
@@ -181,11 +181,14 @@ func (d coefficients) correlate(dst []float64, at [][]float64, norm float64) {
 // Family returns the covariances the posterior is over.
 func (p *Posterior) Family() *Family { return p.family }
 
-// A Covariance sums up a posterior by its means.
+// A Covariance sums up a posterior by its means. Scale and Practical are those of
+// the Matérn forms, as a long tail has no comparable length; NaN if these are as
+// good as impossible.
 type Covariance struct {
 	Scale     float64 // geometric mean of ℓ [mm], over covariances with spatial structure
 	Practical float64 // geometric mean of the distance [mm] at which correlation has fallen to 0.05
-	Smooth    float64 // probability of ν = 3/2
+	Smooth    float64 // probability of Matern32
+	Long      float64 // probability of Cauchy
 	Symmetry  float64 // mean of η
 	Nugget    float64 // mean of φ
 }
@@ -198,16 +201,16 @@ func (p *Posterior) Summary() Covariance {
 		c, phi := p.family.cells[i/len(nuggets)], nuggets[i%len(nuggets)]
 		s.Nugget += w * phi
 		s.Symmetry += w * c.eta
-		if c.Nu == 1.5 {
+		switch c.Form {
+		case Matern32:
 			s.Smooth += w
+		case Cauchy:
+			s.Long += w
+			continue
 		}
 		structured += w * (1 - phi)
 		s.Scale += w * (1 - phi) * math.Log(c.Scale)
-		reach := 2.9957322735539909 // −log 0.05
-		if c.Nu == 1.5 {
-			reach = 4.7438645183905916 / math.Sqrt(3) // (1 + u)e^(−u) = 0.05
-		}
-		s.Practical += w * (1 - phi) * math.Log(c.Scale*reach)
+		s.Practical += w * (1 - phi) * math.Log(c.reach())
 	}
 	s.Scale = math.Exp(s.Scale / structured)
 	s.Practical = math.Exp(s.Practical / structured)

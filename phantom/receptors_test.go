@@ -26,7 +26,7 @@ func wavesAt(p voxel.Vec) []complex128 {
 
 // statedCovariance is that of the doc comment, by nullmap's kernel.
 func statedCovariance(p, q voxel.Vec) float64 {
-	k := nullmap.Kernel{Nu: 1.5, Scale: 10}
+	k := nullmap.Kernel{Form: nullmap.Matern32, Scale: 10}
 	mirrored := func(p voxel.Vec) voxel.Vec { return voxel.Vec{-p[0], p[1], p[2]} }
 	s := func(p voxel.Vec) float64 { return math.Sqrt(1 + 0.97*k.At(voxel.Distance(p, mirrored(p)))) }
 	return (k.At(voxel.Distance(p, q)) + 0.97*k.At(voxel.Distance(p, mirrored(q)))) / (s(p) * s(q))

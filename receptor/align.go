@@ -63,6 +63,9 @@ func (o Options) withDefaults() Options {
 	if o.Surrogates <= 0 {
 		o.Surrogates = 5000
 	}
+	if o.Families == nil {
+		o.Families = &Families{}
+	}
 	return o
 }
 
@@ -130,7 +133,9 @@ const maxSurrogates = 1_000_000
 // [1 Z] (of ranks, for Spearman). Surrogates x* of the effect map are, with
 // covariates, x* = fitted + e*, where e* are surrogates of its residuals: the
 // covariates keep their relation to the map (Freedman & Lane 1983,
-// doi:10.1080/07350015.1983.10509354).
+// doi:10.1080/07350015.1983.10509354). With [nullmap.GP] half of the surrogates are
+// of each density in the same way (see [nullmap.Split]); those of one density are
+// then independent of those of another.
 //
 // Errors: fewer than [Fewest] places with an effect, a constant effect map,
 // covariates that are constant or determine each other or the map, shapes that
@@ -156,7 +161,10 @@ func Align(effect Map, panel []Density, at Places, o Options) (*Alignments, diag
 		return nil, l
 	}
 	r := t.correlate(t.x)
-	draws := t.draws(null, o)
+	draws := t.drawsOfBoth(null, o, &l)
+	if l.Err() != nil {
+		return nil, l
+	}
 	largest := largestOf(draws)
 	for j, d := range panel {
 		a := Alignment{Target: d.Target, File: d.File, N: t.s.n(j), R: r[j], Reason: t.s.reason[j], Surrogates: draws[j]}

@@ -2,6 +2,7 @@ package receptor_test
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -81,6 +82,27 @@ func near(t *testing.T, what string, got, want, tol float64) {
 	}
 }
 
+// ranksWhere returns a map where another has values too, its mid-ranks there for
+// Spearman.
+func ranksWhere(d, x []float64, method receptor.Method) []float64 {
+	out := make([]float64, len(d))
+	var v []float64
+	var at []int
+	for i := range d {
+		out[i] = math.NaN()
+		if !math.IsNaN(d[i]) && !math.IsNaN(x[i]) {
+			v, at = append(v, d[i]), append(at, i)
+		}
+	}
+	if method == receptor.Spearman {
+		v = midranks(v)
+	}
+	for k, i := range at {
+		out[i] = v[k]
+	}
+	return out
+}
+
 // Coefficients, their p and family-wise p, by the definitions from the
 // surrogates themselves.
 func TestAlignByDefinition(t *testing.T) {
@@ -122,7 +144,18 @@ func TestAlignByDefinition(t *testing.T) {
 		if l.Err() != nil {
 			t.Fatal(l)
 		}
-		surrogates := null.Matrix(m, 0)
+		surrogates := null.Matrix(m/2, 0)
+		// The other half is of each density, where the map has values too.
+		var ofDensity [2][][]float64
+		for j, d := range [][]float64{d1, d2} {
+			h := fnv.New64a()
+			h.Write([]byte(panel[j].Target))
+			null, l := nullmap.New(nullmap.Map{Values: ranksWhere(d, x, method), Coords: places.Coords}, nullmap.Options{Seed: 5 ^ h.Sum64()})
+			if l.Err() != nil {
+				t.Fatal(l)
+			}
+			ofDensity[j] = null.Matrix(m/2, 0)
+		}
 		for j, d := range [][]float64{d1, d2} {
 			a := got.Results[j]
 			want := r(x, d)
@@ -131,15 +164,19 @@ func TestAlignByDefinition(t *testing.T) {
 				t.Errorf("%d parcels, want %d", a.N, len(n))
 			}
 			p, fwe, sum := 1, 1, 0.0
-			for _, s := range surrogates {
-				r1, r2 := math.Abs(r(s, d1)), math.Abs(r(s, d2))
-				sum += r(s, d)
-				if math.Abs(r(s, d)) >= math.Abs(want) {
+			count := func(r1, r2 float64) {
+				mine := []float64{r1, r2}[j]
+				sum += mine
+				if math.Abs(mine) >= math.Abs(want) {
 					p++
 				}
-				if max(r1, r2) >= math.Abs(want) {
+				if max(math.Abs(r1), math.Abs(r2)) >= math.Abs(want) {
 					fwe++
 				}
+			}
+			for k, s := range surrogates {
+				count(r(s, d1), r(s, d2))
+				count(r(x, ofDensity[0][k]), r(x, ofDensity[1][k]))
 			}
 			near(t, "p", a.P, float64(p)/(m+1), 1e-12)
 			near(t, "family-wise p", a.PFWE, float64(fwe)/(m+1), 1e-12)

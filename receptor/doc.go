@@ -2,7 +2,7 @@
 // the density of a receptor, and whether chance could make it look so.
 //
 // [NewPanel] brings density maps and their table into parcels; [Align] correlates
-// one effect map with each of them under surrogates of the effect map;
+// one effect map with each of them under surrogates of the two;
 // [PeopleTest] does so for each person's map and asks whether the answer would
 // hold for new people and for other places; [Regress] explains a map by all
 // receptors at once; [CompareMaps] and [CompareReceptors] ask whether two

@@ -69,7 +69,7 @@ const FewestPeople = 3
 //
 //	V = V₁ + V₂ − V₁₂
 //	V₁ = Σ(a_i − ā)²/(n(n − 1)) / |ē|²   people
-//	V₂ = mean r*²                        places: r* of surrogates of ē
+//	V₂ = mean r*²                        places: r* of surrogates, as for [Align]
 //	V₁₂ = min(V₁, V₂, λV₂)               noise that both count
 //	λ = Σ_s var_i e_i(s)/n / |ē|²        share of people's noise in |ē|²
 //
@@ -134,7 +134,10 @@ func PeopleTest(people []Map, panel []Density, at Places, o Options) (*People, d
 	}
 	// The mean map is of ranks already; its surrogates are not ranked again.
 	t.s.method = Pearson
-	draws := t.draws(null, o)
+	draws := t.drawsOfBoth(null, o, &l)
+	if l.Err() != nil {
+		return nil, l
+	}
 	c.test(out.Results, draws, o)
 	if !o.brief {
 		out.Fit = null.VariogramFit(min(o.Surrogates, 200), o.Workers)
@@ -382,7 +385,7 @@ func meanT(v []float64, signs []float64) (m, vm, t float64) {
 	return m, vm, m / math.Sqrt(vm)
 }
 
-// test fills the tests, given the coefficients of surrogates of the mean map.
+// test fills the tests, given the coefficients of surrogates.
 func (c *crossed) test(results []PeopleAlignment, surrogates [][]float64, o Options) {
 	k := len(results)
 	z := make([][]float64, k)

@@ -14,6 +14,7 @@ type scorer struct {
 	method Method
 	groups []group
 	reason []string // why a receptor has no coefficient, or ""
+	names  []string // what each is called
 	most   int      // places of the largest group
 }
 
@@ -33,7 +34,7 @@ type scratch struct {
 }
 
 func newScorer(used []int, panel []Density, cov [][]float64, m Method, names []Map, l *diag.List) *scorer {
-	s := &scorer{method: m, reason: make([]string, len(panel))}
+	s := &scorer{method: m, reason: make([]string, len(panel)), names: mapNames(panel)}
 	fail := func(j int, format string, args ...any) {
 		s.reason[j] = fmt.Sprintf(format, args...)
 		l.Warnf(panel[j].File, panel[j].Target, "look at the map and its overlap with the atlas", "it has no alignment: %s", s.reason[j])

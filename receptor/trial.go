@@ -199,6 +199,73 @@ func (t *trial) draws(null *nullmap.Null, o Options) [][]float64 {
 	return out
 }
 
+// drawsOfBoth is draws, but with [nullmap.GP] half of the surrogates are of each
+// density: see [nullmap.Split].
+func (t *trial) drawsOfBoth(null *nullmap.Null, o Options, l *diag.List) [][]float64 {
+	if o.Null != nullmap.GP {
+		return t.draws(null, o)
+	}
+	some := o
+	var other int
+	some.Surrogates, other = nullmap.Split(o.Surrogates)
+	out := t.draws(null, some)
+	for j := range out {
+		out[j] = append(out[j], slices.Repeat([]float64{math.NaN()}, other)...)
+	}
+	for i := range t.s.groups {
+		g := &t.s.groups[i]
+		u, ok := t.s.score(g, t.x, t.s.newScratch())
+		if !ok {
+			continue
+		}
+		for m, j := range g.members {
+			t.densityDraws(out[j][some.Surrogates:], g, m, u, o, l)
+		}
+	}
+	return out
+}
+
+// densityDraws writes to dst the coefficients of a map of scores u with surrogates
+// of density m of a group: of its ranks for Spearman, of what covariates leave.
+func (t *trial) densityDraws(dst []float64, g *group, m int, u []float64, o Options, l *diag.List) {
+	ranked := o.Method == Spearman
+	order := func() []int32 { return make([]int32, len(g.at)) }
+	fitted := slices.Clone(g.raw[m])
+	if ranked {
+		rank(fitted, order())
+	}
+	length := dot(g.d[m], fitted) // of the residuals
+	values := slices.Repeat([]float64{math.NaN()}, len(t.x))
+	for k, i := range g.at {
+		values[i] = length * g.d[m][k]
+		fitted[k] -= values[i]
+	}
+	no := nullmap.Options{Method: o.Null, Seed: densitySeed(o.Seed, t.s.names[g.members[m]]), Workers: o.Workers, Family: o.Families.of(t.places, g.at, o.Workers)}
+	null, nl := nullmap.New(nullmap.Map{File: t.s.names[g.members[m]], Values: values, Coords: t.places.Coords, Distances: t.places.Distances}, no)
+	if nl.Err() != nil {
+		l.Add(slices.DeleteFunc(nl, func(p *diag.Problem) bool { return p.Severity == diag.Warning })...)
+		return
+	}
+	type room struct {
+		y     []float64
+		order []int32
+	}
+	pool := sync.Pool{New: func() any { return &room{make([]float64, len(g.at)), order()} }}
+	null.Each(len(dst), o.Workers, func(k int, x []float64) {
+		b := pool.Get().(*room)
+		for s, i := range g.at {
+			b.y[s] = x[i] + fitted[s]
+		}
+		if ranked {
+			rank(b.y, b.order)
+		}
+		if unit(b.y, g.q) {
+			dst[k] = clampR(dot(u, b.y))
+		}
+		pool.Put(b)
+	})
+}
+
 // each calls fn with the coefficients of each surrogate.
 func (t *trial) each(null *nullmap.Null, o Options, fn func(k int, r []float64)) {
 	pool := sync.Pool{New: func() any { return t.s.newScratch() }}

@@ -194,12 +194,15 @@ func nullParameters(list []nullmap.Parameter) string {
 	process := once("scale") && once("reach") && once("nugget")
 	if process {
 		parts = append(parts, fmt.Sprintf("scale %s mm (correlation 0.05 at %s mm)", short(value["scale"]), short(value["reach"])), "nugget "+percentFine(value["nugget"])+" of the variance")
+		if once("long-tailed") && value["long-tailed"] >= 0.01 {
+			parts = append(parts, "probability of a longer tail "+percentFine(value["long-tailed"]))
+		}
 		if once("symmetry") {
 			parts = append(parts, "left and right "+percentFine(value["symmetry"])+" alike")
 		}
 	}
 	for _, p := range list {
-		if process && slices.Contains([]string{"scale", "reach", "smooth", "nugget", "symmetry"}, p.Name) && (p.Name != "symmetry" || once("symmetry")) {
+		if process && slices.Contains([]string{"scale", "reach", "smooth", "long-tailed", "nugget", "symmetry"}, p.Name) && (p.Name != "symmetry" || once("symmetry")) {
 			continue
 		}
 		if t := parameterText(p); p.Name != "" {

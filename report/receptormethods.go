@@ -129,7 +129,7 @@ func (w *writer) receptorsInShort(q *Receptors, planned string) {
 		}
 	}
 	how := fmt.Sprintf("Alignment was %s, over regions, of a density with %s%s.", q.methodWords(), of, q.takenOut())
-	chance := fmt.Sprintf("Chance was given by %d surrogates of that map (random maps with its spatial autocorrelation, %s)", n.surrogates, w.nullInShort(n.method))
+	chance := fmt.Sprintf("Chance was given by %d surrogates%s (random maps with the spatial autocorrelation of the map they stand for, %s)", n.surrogates, surrogatesOf(n.method, "that map"), w.nullInShort(n.method))
 	if joint {
 		chance += ", joined with random sign flips of people’s maps, so that p speaks for new people and other places at once" + w.cite("cameron2011") + "."
 		if places {
@@ -192,11 +192,20 @@ func (w *writer) nullInShort(m nullmap.Method) string {
 	return "made by the method " + string(m)
 }
 
+// surrogatesOf says what surrogates are of: with a Gaussian process half of them are
+// of the density.
+func surrogatesOf(m nullmap.Method, what string) string {
+	if m == nullmap.GP {
+		return ", half of " + what + " and half of the density"
+	}
+	return " of " + what
+}
+
 // nullMethod says how surrogates were made.
 func (w *writer) nullMethod(m nullmap.Method) string {
 	switch m {
 	case nullmap.GP, "":
-		return "a Gaussian process with Matérn covariance, likeness of the two sides of the brain and a part without spatial structure, its covariance drawn anew for each surrogate from the posterior by restricted likelihood" + w.cite("patterson1971", "handcock1993")
+		return "a Gaussian process with Matérn or generalised Cauchy covariance, likeness of the two sides of the brain and a part without spatial structure, its covariance drawn anew for each surrogate from the posterior by restricted likelihood" + w.cite("patterson1971", "handcock1993", "gneiting2004")
 	case nullmap.Variogram:
 		return "sums of smoothed permutations of the map whose expected variogram was fitted to the map’s by weighted least squares" + w.cite("cressie1985")
 	case nullmap.BrainSMASH:
@@ -224,9 +233,9 @@ func (w *writer) alignments(q *Receptors) {
 	if a == nil {
 		return
 	}
-	first := fmt.Sprintf("The group’s effect maps were tested too: %s over regions%s, against %d surrogates of the map (seed %d): %s.", q.methodWords(), q.takenOut(), a.Surrogates, a.Seed, w.nullMethod(a.Null))
+	first := fmt.Sprintf("The group’s effect maps were tested too: %s over regions%s, against %d surrogates%s (seed %d): %s.", q.methodWords(), q.takenOut(), a.Surrogates, surrogatesOf(a.Null, "the map"), a.Seed, w.nullMethod(a.Null))
 	if _, joint, _, _ := q.null(); !joint {
-		first = fmt.Sprintf("Surrogates of the group’s effect map were %d (seed %d): %s.", a.Surrogates, a.Seed, w.nullMethod(a.Null))
+		first = fmt.Sprintf("Surrogates%s were %d (seed %d): %s.", surrogatesOf(a.Null, "the group’s effect map"), a.Surrogates, a.Seed, w.nullMethod(a.Null))
 	}
 	var cov string
 	if len(a.Covariates) > 0 {
@@ -236,7 +245,11 @@ func (w *writer) alignments(q *Receptors) {
 	if a.Method == receptor.Spearman && a.Null != nullmap.BrainSMASH {
 		ranked = "Maps were ranked first, and surrogates are of the ranks."
 	}
-	p := "p is (1 + the number of surrogates with a coefficient as large in size)/(1 + the number of surrogates)" + w.cite("phipson2010") + "; the family-wise p takes the largest over the receptors of each surrogate, which meets all of them."
+	independent := ""
+	if a.Null == nullmap.GP {
+		independent = " (a surrogate of each density, drawn independently, in the other half)"
+	}
+	p := "p is (1 + the number of surrogates with a coefficient as large in size)/(1 + the number of surrogates)" + w.cite("phipson2010") + "; the family-wise p takes the largest over the receptors of each surrogate, which meets all of them" + independent + "."
 	fit := fmt.Sprintf("Surrogates were said to fit poorly if their variogram was off by more than %s of the map’s mean (root mean square) and the map unlike them (p < 0.05), or if they were more than %s times as rough between neighbours, fewer than 5 %% of them as smooth there as the map, and the difference more than a tenth of the mean variogram.", short(nullmap.PoorFit), short(nullmap.PoorRoughness))
 	more := "Beside it stands the modified t test" + w.cite("clifford1989", "dutilleul1993") + ", and each region was left out in turn."
 	w.paragraph(inDetail+"surrogates and the group’s map", first, ranked, cov, p, "These p speak for other places, not for other people.", fit, more)
@@ -253,7 +266,7 @@ func (w *writer) newPeople(q *Receptors) {
 	if p.Method == receptor.Spearman {
 		ranked = " and ranked"
 	}
-	first := fmt.Sprintf("Effect maps of %s, one each%s, were taken over %s in which everybody has a value. With a_i the product of the centred map of person i with a density of length 1, ē the mean map and r = ā/|ē|, the variance of r over both samples is V = V1 + V2 − V12%s, with V1 = Σ(a_i − ā)²/(n(n − 1))/|ē|² that over people, V2 the mean square of the coefficients r* of surrogates of ē, and V12, what both count, the smallest of V1, V2 and λV2, λ being the share of people’s noise in |ē|².",
+	first := fmt.Sprintf("Effect maps of %s, one each%s, were taken over %s in which everybody has a value. With a_i the product of the centred map of person i with a density of length 1, ē the mean map and r = ā/|ē|, the variance of r over both samples is V = V1 + V2 − V12%s, with V1 = Σ(a_i − ā)²/(n(n − 1))/|ē|² that over people, V2 the mean square of the coefficients r* of surrogates, and V12, what both count, the smallest of V1, V2 and λV2, λ being the share of people’s noise in |ē|².",
 		plural(len(p.Names), "person", "people"), ranked, plural(len(p.Used), "region", "regions"), w.cite("cameron2011"))
 	second := fmt.Sprintf("Each of %d draws (seed %d) flipped the signs s of people and took a surrogate of ē, made as those of the group’s map: r** = √V·(Σ s_i·a_i/(n·|ē|) + r*)/√(V1* + V2), V1* being that of the flipped values. The family-wise p, on which claims rest, is that of the largest size of r** over the receptors; the band drawn is the middle 95 %% of r**.", p.Surrogates, p.Seed)
 	alone := "Sign flips of people alone (p, people) and surrogates alone (p, places) are given beside it and are no claims: the one is small for any map that people share, the other where the noise of people looks like a receptor. Means over people are of Fisher’s z, with Student’s interval."

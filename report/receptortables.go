@@ -102,7 +102,7 @@ func (q *Receptors) groupNote(e *ReceptorEffect) string {
 	if a == nil {
 		return ""
 	}
-	return fmt.Sprintf("n: regions with both. 95 %% of chance: middle of %s among %d %s of the group’s effect map (seed %d). Family-wise: over the receptors. Effective n: independent regions that the two maps count for, by the modified t test, a second opinion without surrogates that is too bold for smooth maps. – : no value.", q.symbol(), a.Surrogates, nullWords(a.Null), a.Seed)
+	return fmt.Sprintf("n: regions with both. 95 %% of chance: middle of %s among %d %s%s (seed %d). Family-wise: over the receptors. Effective n: independent regions that the two maps count for, by the modified t test, a second opinion without surrogates that is too bold for smooth maps. – : no value.", q.symbol(), a.Surrogates, nullWords(a.Null), surrogatesOf(a.Null, "the group’s effect map"), a.Seed)
 }
 
 // influential returns the places by how much r changes without them, those

@@ -259,7 +259,7 @@ func (q *Receptors) intro() []string {
 	if places {
 		claim += " Where people’s own maps were not tested, p speaks for other places only: in other people the map could be another."
 	}
-	chance := " What chance gives is learnt from surrogates: random maps in which near regions are as alike as in the effect map, and which have to do with no receptor."
+	chance := " What chance gives is learnt from surrogates: random maps in which near regions are as alike as in the effect map or in the density, and which have to do with the other no more than by chance."
 	return []string{what + over + chance + claim, notOccupancy + " Densities are of other people, some of them few, and are taken as known. That no alignment is shown does not mean that there is none."}
 }
 

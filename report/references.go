@@ -27,6 +27,7 @@ var works = map[string]Reference{
 	"fonov2011":         {Text: "Fonov V, Evans AC, Botteron K, Almli CR, McKinstry RC, Collins DL. Unbiased average age-appropriate atlases for pediatric studies. NeuroImage 2011;54:313–327.", DOI: "10.1016/j.neuroimage.2010.07.033"},
 	"freedman1983":      {Text: "Freedman D, Lane D. A nonstochastic interpretation of reported significance levels. J Bus Econ Stat 1983;1:292–298.", DOI: "10.1080/07350015.1983.10509354"},
 	"garcia2005":        {Text: "Garcia DM, Duhamel G, Alsop DC. Efficiency of inversion pulses for background suppressed arterial spin labeling. Magn Reson Med 2005;54:366–372.", DOI: "10.1002/mrm.20556"},
+	"gneiting2004":      {Text: "Gneiting T, Schlather M. Stochastic models that separate fractal dimension and the Hurst effect. SIAM Rev 2004;46:269–282.", DOI: "10.1137/S0036144501394387"},
 	"greve2009":         {Text: "Greve DN, Fischl B. Accurate and robust brain image alignment using boundary-based registration. NeuroImage 2009;48:63–72.", DOI: "10.1016/j.neuroimage.2009.06.060"},
 	"handcock1993":      {Text: "Handcock MS, Stein ML. A Bayesian analysis of kriging. Technometrics 1993;35:403–410.", DOI: "10.1080/00401706.1993.10485354"},
 	"herscovitch1985":   {Text: "Herscovitch P, Raichle ME. What is the correct value for the brain–blood partition coefficient for water? J Cereb Blood Flow Metab 1985;5:65–69.", DOI: "10.1038/jcbfm.1985.9"},

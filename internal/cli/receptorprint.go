@@ -6,12 +6,21 @@ import (
 	"strconv"
 
 	"phasl/internal/pipeline"
+	"phasl/nullmap"
 )
 
 // nullWords says in words what surrogates are.
 var nullWords = map[string]string{
 	"gp": "Gaussian-process surrogates", "variogram": "variogram surrogates", "brainsmash": "BrainSMASH surrogates",
 	"moran": "Moran surrogates", "moran-pair": "Moran surrogates (pair)", "spin": "rotations on the sphere",
+}
+
+// ofWhat says which maps surrogates are of.
+func ofWhat(null string) string {
+	if null == string(nullmap.GP) {
+		return ", half of the effect map and half of each density"
+	}
+	return " of the effect map"
 }
 
 func coefficient(v pipeline.Number) string { return decimals(v, 3) }
@@ -24,7 +33,7 @@ func decimals(v pipeline.Number, n int) string {
 }
 
 func (c *receptorsCmd) summarise(w io.Writer, r receptorsJSON) {
-	fmt.Fprintf(w, "%s: %s correlation with receptor density over parcels, %d %s of the effect map, seed %d\n", r.Map, r.Method, r.Surrogates, nullWords[r.Null], r.Seed)
+	fmt.Fprintf(w, "%s: %s correlation with receptor density over parcels, %d %s%s, seed %d\n", r.Map, r.Method, r.Surrogates, nullWords[r.Null], ofWhat(r.Null), r.Seed)
 	if len(r.Covariates) > 0 {
 		fmt.Fprintf(w, "adjusted for %s\n", fewNames(r.Covariates))
 	}

@@ -28,7 +28,7 @@ type receptorsCmd struct {
 	Zeros     string   `enum:"missing,values" default:"missing" group:"Maps" help:"What exact zeros in images are: missing (background, holes), values."`
 
 	Method     string   `enum:"pearson,spearman" default:"spearman" group:"Test" help:"Coefficient: pearson, spearman."`
-	Null       string   `default:"gp" placeholder:"METHOD" group:"Test" help:"Surrogates of the effect map: gp (Gaussian process; the default), variogram, brainsmash, moran, moran-pair, spin. docs/methods/nulls.md compares them."`
+	Null       string   `default:"gp" placeholder:"METHOD" group:"Test" help:"Surrogates: gp (Gaussian process, half of the effect map and half of each density; the default), or of the effect map alone: variogram, brainsmash, moran, moran-pair, spin. docs/methods/nulls.md compares them."`
 	Surrogates int      `default:"5000" placeholder:"N" group:"Test" help:"Number of surrogates."`
 	Covariate  []string `placeholder:"FILE" sep:"none" group:"Test" help:"Map to adjust for, such as grey-matter density (repeatable): partial correlation. With --values: a column."`
 	People     []string `placeholder:"FILES" sep:"none" group:"Test" help:"Effect maps of single people: tests whether alignments hold for new people too. With --values: columns."`
@@ -43,8 +43,8 @@ type receptorsCmd struct {
 
 func (receptorsCmd) Help() string {
 	return `Correlates a map of a drug's effect with receptor densities. Places of the brain
-are not independent: p is the share of surrogates of the effect map, random maps
-that vary with distance as it does, that correlate as strongly. 'p (FWE)' corrects
+are not independent: p is the share of surrogates, random maps that vary with
+distance as the effect map or the density does, that correlate as strongly. 'p (FWE)' corrects
 for the number of receptors.
 
 Example:

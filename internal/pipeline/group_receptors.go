@@ -448,7 +448,7 @@ var (
 func (r *groupReceptors) alignmentTable() groupTable {
 	t := groupTable{name: "receptors", columns: []bids.Column{effectColumn, col("label", "the same in words"), targetColumn, fileColumn, col("tracer", "of the density map"),
 		col("n", "parcels with an effect and a density"), col("r", "correlation over parcels ("+r.record.Method+")"),
-		col("null_low", "2.5 % quantile of r among surrogates of the effect map"), col("null_high", "97.5 % quantile"),
+		col("null_low", "2.5 % quantile of r among surrogates"), col("null_high", "97.5 % quantile"),
 		col("p_places", "two-sided p of r among surrogates: for other places, the same people"), col("p_places_fwe", "the same, of the largest |r| over the panel"),
 		col("p_modified_t", "two-sided p without surrogates (Clifford, Richardson and Hémon)"), col("effective_n", "parcels that independent ones would be worth, by that test"),
 		col("people", "people whose maps are tested"), col("r_mean_map", "correlation of the mean of people's maps (of their ranks, for spearman): what p_joint is of"),
