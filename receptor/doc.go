@@ -10,10 +10,11 @@
 //
 // # Which map is randomised
 //
-// The effect map. One set of surrogates serves every receptor, so that receptors
-// keep their likeness to each other and the largest correlation over receptors
-// has a null distribution: the family-wise p. Published work of this
-// kind does the same.
+// Both, by the default null: half of the surrogates are of the effect map, one set
+// for every receptor, and half of each density. p is then the mean over two nulls,
+// which errs less than either, and the largest correlation over receptors has a
+// null distribution: the family-wise p. The other nulls, and the tests that hold
+// several densities fixed, randomise the effect map alone, as published work does.
 //
 // # Missing data
 //
