@@ -67,7 +67,8 @@ type Calibrated struct {
 // Calibrate simulates pairs of maps on a layout, for each field in turn, and
 // counts how often each test calls them related at p ≤ 0.05: independent pairs
 // x, y for false positives, and x, ρx + √(1 − ρ²)y for power. The null is made of
-// x, gp's of both maps (see [Split]). Results depend on the seed, not on the number of workers (but for Seconds).
+// x, gp's of both maps (see [Split]). Results depend on the seed, not on the number
+// of workers (but for Seconds).
 func Calibrate(layout Layout, fields []PowerLaw, o CalibrationOptions) ([]Calibrated, error) {
 	if o.Tests == nil {
 		o.Tests = CalibrationTests()
@@ -210,7 +211,8 @@ func (t *trial) judge(test string, x []float64, k int) func(y []float64) func(rh
 	case Least, string(GP):
 		// Coefficients are linear in the map: those of the blend need no more
 		// projections.
-		px := t.family.project(centred(x))
+		xc := centred(x)
+		px := t.family.project(xc)
 		if test == Least {
 			return func(y []float64) func(rho float64) float64 {
 				py := t.family.project(centred(y))
@@ -218,8 +220,8 @@ func (t *trial) judge(test string, x []float64, k int) func(y []float64) func(rh
 			}
 		}
 		one, other := Split(t.o.Surrogates)
-		ofX := t.family.fit(centred(x), px).coefficients(one, seed)
-		length := math.Sqrt(dot(centred(x), centred(x)))
+		ofX := t.family.fit(xc, px).coefficients(one, seed)
+		length := math.Sqrt(dot(xc, xc))
 		return func(y []float64) func(rho float64) float64 {
 			py := t.family.project(centred(y))
 			return func(rho float64) float64 {

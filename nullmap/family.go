@@ -53,8 +53,8 @@ type cell struct {
 // Distances that are not Euclidean (along the cortex, between parcels) can make
 // a covariance indefinite. Its negative eigenvalues are then set to 0; Clipped
 // tells how much that was. Cost: about 17 eigen-decompositions of order n, four
-// times as many with symmetry: 0.3 s for 122 places and 6 s for 400 on two cores. It panics if it is
-// given fewer than 3 places or a distance that is not finite.
+// times as many with symmetry: 0.3 s for 122 places and 6 s for 400 on two cores.
+// It panics if it is given fewer than 3 places or a distance that is not finite.
 func NewFamily(coords []voxel.Vec, d *Distances, workers int) *Family {
 	var mirrored *Distances
 	if d == nil {

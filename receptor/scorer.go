@@ -14,7 +14,8 @@ type scorer struct {
 	method Method
 	groups []group
 	reason []string // why a receptor has no coefficient, or ""
-	names  []string // what each is called
+	files  []string // of the receptors
+	keys   []uint64 // of their random numbers
 	most   int      // places of the largest group
 }
 
@@ -34,7 +35,10 @@ type scratch struct {
 }
 
 func newScorer(used []int, panel []Density, cov [][]float64, m Method, names []Map, l *diag.List) *scorer {
-	s := &scorer{method: m, reason: make([]string, len(panel)), names: mapNames(panel)}
+	s := &scorer{method: m, reason: make([]string, len(panel)), keys: densityKeys(panel)}
+	for _, d := range panel {
+		s.files = append(s.files, d.File)
+	}
 	fail := func(j int, format string, args ...any) {
 		s.reason[j] = fmt.Sprintf(format, args...)
 		l.Warnf(panel[j].File, panel[j].Target, "look at the map and its overlap with the atlas", "it has no alignment: %s", s.reason[j])

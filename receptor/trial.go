@@ -205,10 +205,10 @@ func (t *trial) drawsOfBoth(null *nullmap.Null, o Options, l *diag.List) [][]flo
 	if o.Null != nullmap.GP {
 		return t.draws(null, o)
 	}
-	some := o
+	ofEffect := o
 	var other int
-	some.Surrogates, other = nullmap.Split(o.Surrogates)
-	out := t.draws(null, some)
+	ofEffect.Surrogates, other = nullmap.Split(o.Surrogates)
+	out := t.draws(null, ofEffect)
 	for j := range out {
 		out[j] = append(out[j], slices.Repeat([]float64{math.NaN()}, other)...)
 	}
@@ -219,7 +219,7 @@ func (t *trial) drawsOfBoth(null *nullmap.Null, o Options, l *diag.List) [][]flo
 			continue
 		}
 		for m, j := range g.members {
-			t.densityDraws(out[j][some.Surrogates:], g, m, u, o, l)
+			t.densityDraws(out[j][ofEffect.Surrogates:], g, m, u, o, l)
 		}
 	}
 	return out
@@ -228,11 +228,11 @@ func (t *trial) drawsOfBoth(null *nullmap.Null, o Options, l *diag.List) [][]flo
 // densityDraws writes to dst the coefficients of a map of scores u with surrogates
 // of density m of a group: of its ranks for Spearman, of what covariates leave.
 func (t *trial) densityDraws(dst []float64, g *group, m int, u []float64, o Options, l *diag.List) {
-	ranked := o.Method == Spearman
-	order := func() []int32 { return make([]int32, len(g.at)) }
+	s := *t.s
+	s.method = o.Method // a density is ranked where the map is of scores already, too
 	fitted := slices.Clone(g.raw[m])
-	if ranked {
-		rank(fitted, order())
+	if s.method == Spearman {
+		rank(fitted, make([]int32, len(fitted)))
 	}
 	length := dot(g.d[m], fitted) // of the residuals
 	values := slices.Repeat([]float64{math.NaN()}, len(t.x))
@@ -240,27 +240,21 @@ func (t *trial) densityDraws(dst []float64, g *group, m int, u []float64, o Opti
 		values[i] = length * g.d[m][k]
 		fitted[k] -= values[i]
 	}
-	no := nullmap.Options{Method: o.Null, Seed: densitySeed(o.Seed, t.s.names[g.members[m]]), Workers: o.Workers, Family: o.Families.of(t.places, g.at, o.Workers)}
-	null, nl := nullmap.New(nullmap.Map{File: t.s.names[g.members[m]], Values: values, Coords: t.places.Coords, Distances: t.places.Distances}, no)
-	if nl.Err() != nil {
-		l.Add(slices.DeleteFunc(nl, func(p *diag.Problem) bool { return p.Severity == diag.Warning })...)
+	j := g.members[m]
+	null, nl := nullmap.New(
+		nullmap.Map{File: s.files[j], Values: values, Coords: t.places.Coords, Distances: t.places.Distances},
+		nullmap.Options{Method: o.Null, Seed: o.Seed ^ s.keys[j], Workers: o.Workers, Family: o.Families.of(t.places, g.at, o.Workers)})
+	if l.Add(nl.Errors()...); nl.Err() != nil {
 		return
 	}
-	type room struct {
-		y     []float64
-		order []int32
-	}
-	pool := sync.Pool{New: func() any { return &room{make([]float64, len(g.at)), order()} }}
+	pool := sync.Pool{New: func() any { return s.newScratch() }}
 	null.Each(len(dst), o.Workers, func(k int, x []float64) {
-		b := pool.Get().(*room)
-		for s, i := range g.at {
-			b.y[s] = x[i] + fitted[s]
+		b := pool.Get().(*scratch)
+		for k, i := range g.at {
+			x[i] += fitted[k]
 		}
-		if ranked {
-			rank(b.y, b.order)
-		}
-		if unit(b.y, g.q) {
-			dst[k] = clampR(dot(u, b.y))
+		if v, ok := s.score(g, x, b); ok {
+			dst[k] = clampR(dot(u, v))
 		}
 		pool.Put(b)
 	})

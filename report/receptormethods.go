@@ -195,7 +195,7 @@ func (w *writer) nullInShort(m nullmap.Method) string {
 // surrogatesOf says what surrogates are of: with a Gaussian process half of them are
 // of the density.
 func surrogatesOf(m nullmap.Method, what string) string {
-	if m == nullmap.GP {
+	if m == nullmap.GP || m == "" {
 		return ", half of " + what + " and half of the density"
 	}
 	return " of " + what
@@ -268,7 +268,7 @@ func (w *writer) newPeople(q *Receptors) {
 	}
 	first := fmt.Sprintf("Effect maps of %s, one each%s, were taken over %s in which everybody has a value. With a_i the product of the centred map of person i with a density of length 1, ē the mean map and r = ā/|ē|, the variance of r over both samples is V = V1 + V2 − V12%s, with V1 = Σ(a_i − ā)²/(n(n − 1))/|ē|² that over people, V2 the mean square of the coefficients r* of surrogates, and V12, what both count, the smallest of V1, V2 and λV2, λ being the share of people’s noise in |ē|².",
 		plural(len(p.Names), "person", "people"), ranked, plural(len(p.Used), "region", "regions"), w.cite("cameron2011"))
-	second := fmt.Sprintf("Each of %d draws (seed %d) flipped the signs s of people and took a surrogate of ē, made as those of the group’s map: r** = √V·(Σ s_i·a_i/(n·|ē|) + r*)/√(V1* + V2), V1* being that of the flipped values. The family-wise p, on which claims rest, is that of the largest size of r** over the receptors; the band drawn is the middle 95 %% of r**.", p.Surrogates, p.Seed)
+	second := fmt.Sprintf("Each of %d draws (seed %d) flipped the signs s of people and took a surrogate, made for ē as for the group’s map: r** = √V·(Σ s_i·a_i/(n·|ē|) + r*)/√(V1* + V2), V1* being that of the flipped values. The family-wise p, on which claims rest, is that of the largest size of r** over the receptors; the band drawn is the middle 95 %% of r**.", p.Surrogates, p.Seed)
 	alone := "Sign flips of people alone (p, people) and surrogates alone (p, places) are given beside it and are no claims: the one is small for any map that people share, the other where the noise of people looks like a receptor. Means over people are of Fisher’s z, with Student’s interval."
 	orders := ""
 	if slices.ContainsFunc(q.Effects, func(e ReceptorEffect) bool {

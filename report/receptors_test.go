@@ -512,7 +512,7 @@ func TestReceptorNullParameters(t *testing.T) {
 // What no plan asked for is called exploratory, in the lead, the part and the
 // methods.
 func TestReceptorsUnplanned(t *testing.T) {
-	g := receptorTrial(t, fakePanel{places: 30, receptors: 1, people: 6, method: receptor.Pearson, seed: 5}.make(t))
+	g := receptorTrial(t, fakePanel{places: 30, receptors: 1, people: 6, method: receptor.Pearson, seed: 4}.make(t))
 	for _, asked := range []bool{true, false} {
 		g.Plan.Receptors.Asked = asked
 		g.Methods, g.References = GroupMethods(g)

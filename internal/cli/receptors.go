@@ -44,8 +44,8 @@ type receptorsCmd struct {
 func (receptorsCmd) Help() string {
 	return `Correlates a map of a drug's effect with receptor densities. Places of the brain
 are not independent: p is the share of surrogates, random maps that vary with
-distance as the effect map or the density does, that correlate as strongly. 'p (FWE)' corrects
-for the number of receptors.
+distance as the effect map or the density does, that correlate as strongly.
+'p (FWE)' corrects for the number of receptors.
 
 Example:
   phasl receptors --map ketamine.nii.gz --panel receptors/ --target MOR,KOR,NMDA,mGluR5,GABAA,GABAA-alpha5 --atlas schaefer_dseg.nii.gz --json receptors.json
