@@ -90,8 +90,9 @@ func (e *estimation) heaps(t *densityTable) []heap {
 }
 
 // posteriors calls fn for each heap that is not empty, in order, with the
-// probabilities of the classes and, with priors, its place in the sample.
-func (e *estimation) posteriors(fn func(h *heap, i int, p *[nClass]float64)) {
+// densities and probabilities of the classes and, with priors, its place in the
+// sample.
+func (e *estimation) posteriors(fn func(h *heap, i int, d *densities, p *[nClass]float64)) {
 	table := e.table()
 	var d densities
 	var p [nClass]float64
@@ -101,7 +102,7 @@ func (e *estimation) posteriors(fn func(h *heap, i int, p *[nClass]float64)) {
 		}
 		table.at(h.s/h.n, &d)
 		if e.mix.posterior(&d.d, e.localAt(i), &p) {
-			fn(&h, i, &p)
+			fn(&h, i, &d, &p)
 		}
 	}
 }
@@ -208,12 +209,12 @@ const pieceSize = 4096
 
 // run alternates expectation, maximisation and, every second round, the bias
 // field, until no mean moves by more than 2e-3 of the distance between CSF and
-// white matter, the trust in a prior by more than 8e-3, and the field settles
-// too, but for at most limit rounds. It
-// returns the rounds and whether it settled.
+// white matter, the trust in a prior by more than 8e-3, the slope of a mixed
+// class by more than 0.01, and the field settles too, but for at most limit
+// rounds. It returns the rounds and whether it settled.
 func (e *estimation) run(limit int) (int, bool) {
 	for round := 1; round <= limit; round++ {
-		before, trust := e.mix.mean, e.mix.trust
+		before, trust, slope := e.mix.mean, e.mix.trust, e.mix.slope
 		moved := 0.0
 		fit := len(e.field.terms) > 0
 		if fit && round%2 == 0 {
@@ -225,6 +226,9 @@ func (e *estimation) run(limit int) (int, bool) {
 			moved = max(moved, math.Abs(e.mix.mean[c]-before[c])/span)
 		}
 		moved = max(moved, math.Abs(e.mix.trust-trust)/4)
+		for a, s := range slope {
+			moved = max(moved, math.Abs(e.mix.slope[a]-s)/5)
+		}
 		if moved < 2e-3 && round > 6 && (!fit || round%2 == 0) {
 			return round, true
 		}
@@ -233,13 +237,14 @@ func (e *estimation) run(limit int) (int, bool) {
 }
 
 // updateMixture performs one round of expectation and maximisation for means,
-// variances and weights.
+// variances, weights, slopes and the trust in the prior.
 func (e *estimation) updateMixture() {
 	ref := e.mix.mean // squares about the old means lose no digits
 	var n, s, q [3]float64
 	var weight, offered [nClass]float64
 	total, slope, bend := 0.0, 0.0, 0.0
-	e.posteriors(func(h *heap, i int, p *[nClass]float64) {
+	var tilt, about [2]float64
+	e.posteriors(func(h *heap, i int, d *densities, p *[nClass]float64) {
 		for c := range 3 {
 			r := p[pureClass[c]]
 			n[c] += r * h.n
@@ -248,6 +253,11 @@ func (e *estimation) updateMixture() {
 		}
 		for k := range nClass {
 			weight[k] += h.n * p[k]
+		}
+		for a := range 2 {
+			x := p[2*a+1] * d.tilt[a]
+			tilt[a] += h.n * x
+			about[a] += h.n * x * x
 		}
 		total += h.n
 		if e.prior == nil {
@@ -291,8 +301,15 @@ func (e *estimation) updateMixture() {
 		next.variance[c] = max(e.mix.floor, (q[c]-s[c]*shift+own*pooled)/(n[c]+own))
 	}
 	next.limitSpread()
+	for a := range 2 {
+		// A scoring step, as expectation and maximisation go on for hundreds of
+		// rounds. A class of which little can be told stays near uniform.
+		const few = 30
+		step := (tilt[a] - few*e.mix.slope[a]) / (about[a] + few)
+		next.slope[a] = min(max(e.mix.slope[a]+min(max(step, -0.2), 0.2), -1), 1)
+	}
 	if e.tied {
-		next.mean, next.variance = e.mix.mean, e.mix.variance
+		next.mean, next.variance, next.slope = e.mix.mean, e.mix.variance, e.mix.slope
 	}
 	sum := 0.0
 	for k := range nClass {

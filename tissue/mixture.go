@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Fractions of the brighter tissue at which the uniform mixing fraction of a
-// mixed class is evaluated: the midpoints of equal parts of (0, 1).
+// Fractions of the brighter tissue at which the mixing fraction of a mixed class
+// is evaluated: the midpoints of equal parts of (0, 1).
 const mixSteps = 6
 
 // classes: CSF, CSF/GM, GM, GM/WM, WM, in order of brightness.
@@ -19,6 +19,7 @@ var pureClass = [3]int{0, 2, 4}
 type mixture struct {
 	mean, variance [3]float64      // of pure CSF, GM, WM
 	weight         [nClass]float64 // of the classes, adding up to 1
+	slope          [2]float64      // of the density 1 + slope·(2f − 1) of the brighter tissue's fraction f in the mixed classes; −1 to 1
 	floor          float64         // lower bound of the variances
 	trust          float64         // exponent of the local prior, 0 to 1
 }
@@ -32,11 +33,12 @@ type densityTable struct {
 	row       [tableSize + 1]densities
 }
 
-// densities at one intensity: of each class, and the expected fraction of the
-// brighter tissue in the two mixed classes.
+// densities at one intensity: of each class, and of the two mixed classes the
+// expected fraction f of the brighter tissue and the derivative of the logarithm
+// of the density with respect to the slope, E[(2f − 1)/(1 + slope·(2f − 1))].
 type densities struct {
-	d [nClass]float64
-	f [2]float64
+	d       [nClass]float64
+	f, tilt [2]float64
 }
 
 // tableSize is the number of steps: the narrowest class allowed (see floor) has
@@ -67,6 +69,7 @@ func (t *densityTable) at(y float64, out *densities) {
 	}
 	for k := range 2 {
 		out.f[k] = a.f[k] + w*(b.f[k]-a.f[k])
+		out.tilt[k] = a.tilt[k] + w*(b.tilt[k]-a.tilt[k])
 	}
 }
 
@@ -75,10 +78,11 @@ func (t *densityTable) at(y float64, out *densities) {
 type components struct {
 	pure  [3]gaussian
 	mixed [2][mixSteps]gaussian
+	slope [2]float64
 }
 
 func (m *mixture) components() *components {
-	var c components
+	c := components{slope: m.slope}
 	for t := range 3 {
 		c.pure[t] = newGaussian(m.mean[t], m.variance[t])
 	}
@@ -100,16 +104,19 @@ func (c *components) at(y float64) densities {
 		out.d[pureClass[t]] = c.pure[t].at(y)
 	}
 	for a := range 2 {
-		var s, sf float64
+		var s, sf, st float64
 		for k := range mixSteps {
+			f := (float64(k) + 0.5) / mixSteps
 			g := c.mixed[a][k].at(y)
+			st += g * (2*f - 1)
+			g *= 1 + c.slope[a]*(2*f-1)
 			s += g
-			sf += g * (float64(k) + 0.5) / mixSteps
+			sf += g * f
 		}
 		out.d[2*a+1] = s / mixSteps
 		out.f[a] = 0.5
 		if s > 0 {
-			out.f[a] = sf / s
+			out.f[a], out.tilt[a] = sf/s, st/s
 		}
 	}
 	return out

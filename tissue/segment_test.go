@@ -2,6 +2,7 @@ package tissue
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -28,8 +29,20 @@ func TestMixtureFractions(t *testing.T) {
 			}
 		}
 	}
-	// Each class is a density: it integrates to one.
-	c := m.components()
+	// Each class is a density: it integrates to one, and tilt is its derivative.
+	m.slope = [2]float64{0.6, -0.3}
+	c, next := m.components(), m
+	next.slope = [2]float64{0.61, -0.29}
+	more := next.components()
+	for y := 20.0; y < 110; y += 3.7 {
+		d, e := c.at(y), more.at(y)
+		for a := range 2 {
+			want := (e.d[2*a+1] - d.d[2*a+1]) / 0.01
+			if got := d.tilt[a] * d.d[2*a+1]; math.Abs(got-want) > 1e-9 {
+				t.Errorf("intensity %v, class %d: derivative %v, want %v", y, 2*a+1, got, want)
+			}
+		}
+	}
 	for k := range nClass {
 		s := 0.0
 		for y := 0.0; y < 140; y += 0.01 {
@@ -38,6 +51,52 @@ func TestMixtureFractions(t *testing.T) {
 		if math.Abs(s-1) > 1e-3 {
 			t.Errorf("class %d integrates to %v", k, s)
 		}
+	}
+}
+
+// Where mixed voxels hold more of one tissue than of the other, the fit finds so
+// and keeps to the pure tissues' means; for voxels mixed evenly it stays even.
+func TestMixtureSlope(t *testing.T) {
+	for _, slope := range [][2]float64{{0.8, 0}, {0, 0.6}, {-0.5, -0.5}, {0, 0}} {
+		truth := mixture{mean: [3]float64{200, 600, 900}, variance: [3]float64{900, 900, 900}, weight: [nClass]float64{0.1, 0.35, 0.2, 0.15, 0.2}, slope: slope}
+		r := rand.New(rand.NewPCG(3, 5))
+		y := make([]float64, 100_000)
+		for n := range y {
+			x, k := r.Float64(), 0
+			for ; k < nClass-1 && x >= truth.weight[k]; k++ {
+				x -= truth.weight[k]
+			}
+			mean := truth.mean[k/2]
+			if k%2 == 1 {
+				f := r.Float64()
+				for 2*r.Float64() >= 1+slope[k/2]*(2*f-1) {
+					f = r.Float64()
+				}
+				mean += f * (truth.mean[k/2+1] - mean)
+			}
+			y[n] = mean + 30*r.NormFloat64()
+		}
+		start := truth
+		start.slope = [2]float64{}
+		e := &estimation{mix: start, field: &polynomial{}, y: y, log: make([]float64, len(y)), workers: 2}
+		before := e.logLikelihood()
+		for range 300 { // expectation and maximisation are slow for classes that overlap
+			e.updateMixture()
+		}
+		if l := e.logLikelihood(); l < before {
+			t.Errorf("%v: ln likelihood fell from %.6f to %.6f", slope, before, l)
+		}
+		for a := range 2 {
+			if math.Abs(e.mix.slope[a]-slope[a]) > 0.05 {
+				t.Errorf("slopes %.3f, want %v", e.mix.slope, slope)
+			}
+		}
+		for c := range 3 {
+			if math.Abs(e.mix.mean[c]-truth.mean[c]) > 2 {
+				t.Errorf("slopes %v: means %.1f, want %v", slope, e.mix.mean, truth.mean)
+			}
+		}
+		t.Logf("slopes %v: found %.3f, means %.1f", slope, e.mix.slope, e.mix.mean)
 	}
 }
 
