@@ -81,8 +81,11 @@ const (
 //	y(n) = b(n) · (f·μ_a + (1 − f)·μ_b) + noise,   ln b = polynomial in world coordinates
 //
 // with three pure classes (f = 1) and two mixed ones, CSF with grey and grey
-// with white, whose mixing fraction f is uniform on (0, 1). Class means,
-// variances, weights and the field are estimated by expectation–maximisation
+// with white. The fraction f of the brighter tissue in a mixed class has the
+// density 1 + s·(2f − 1) on (0, 1): sulci are narrower than a voxel, and in a
+// blurred image little CSF in much grey matter is commoner than the reverse.
+// Class means, variances, weights, the slopes s (−1 to 1) and the field are
+// estimated by expectation–maximisation
 // from a regular subset of about 200,000 voxels (120,000 where two fits are
 // made) away from the mask's edge, on a slightly smoothed image, in which noise
 // cannot be taken for tissue; the image itself then gives the classes' means,
@@ -125,8 +128,8 @@ const (
 // doi:10.1109/42.511747 (bias by EM); Van Leemput et al. 1999, IEEE Trans Med
 // Imaging 18:897, doi:10.1109/42.811270 (polynomial field and random field);
 // Tohka et al. 2004, NeuroImage 23:84, doi:10.1016/j.neuroimage.2004.05.007
-// (uniform mixing in partial volume); Ashburner and Friston 2005, NeuroImage
-// 26:839, doi:10.1016/j.neuroimage.2005.02.018 (weights with priors).
+// (mixed classes, their fraction uniform); Ashburner and Friston 2005,
+// NeuroImage 26:839, doi:10.1016/j.neuroimage.2005.02.018 (weights with priors).
 func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, SegmentReport) {
 	if t1.Dim != brain.Dim {
 		panic(fmt.Sprintf("tissue: Segment: image is %v and mask %v", t1.Dim, brain.Dim))

@@ -13,11 +13,11 @@ import (
 )
 
 // TestPureGreyMatter measures grey-matter CBF of a phantom brain at voxels of 3
-// and 4 mm, the latter with a blurred readout, with and without correction for
+// and 4 mm, the former with a blurred readout, with and without correction for
 // partial volume, against the mean of the true CBF of all grey matter. Fractions
 // are the true ones, and those segmented from a noisy, blurred T1w image,
-// averaged over the voxels of the scan. The first must be within 3 %; the second
-// cannot be better than the segmentation, which finds too much grey matter.
+// averaged over the voxels of the scan. The first must be within 3 %, the second
+// within 5 %.
 func TestPureGreyMatter(t *testing.T) {
 	if testing.Short() {
 		t.Skip("draws a brain at 1.5 mm and scans it twice")
@@ -36,7 +36,7 @@ func TestPureGreyMatter(t *testing.T) {
 	known := &tissue.Tissues{GM: drawing.Fraction[phantom.Grey], WM: drawing.Fraction[phantom.White], CSF: drawing.Fraction[phantom.CSF]}
 	t1w := drawing.T1w(phantom.T1wOptions{SNR: 25, Bias: 0.15, Blur: 1.5, Seed: 9}, 0)
 	found, _ := tissue.Segment(t1w, drawing.BrainMask(), tissue.SegmentOptions{})
-	for _, scan := range []struct{ size, blur float64 }{{3, 0}, {4, 4}} {
+	for _, scan := range []struct{ size, blur float64 }{{4, 0}, {3, 4}} {
 		p := phantom.Siemens3DGRASE()
 		p.Grid = p.Grid.WithSpacing(voxel.Vec{scan.size, scan.size, scan.size})
 		p.Suppression, p.Blur = nil, scan.blur
@@ -51,7 +51,7 @@ func TestPureGreyMatter(t *testing.T) {
 			name  string
 			fine  *tissue.Tissues
 			limit float64
-		}{{"true", known, 0.03}, {"segmented", found, 0.1}} {
+		}{{"true", known, 0.03}, {"segmented", found, 0.05}} {
 			on := f.fine.ToGrid(a.Series.Grid, nil, 0, 0)
 			in := asl.Input{Series: a.Series, M0: a.M0, M0TR: []float64{p.M0TR}, Grey: on.GM, White: on.WM}
 			r, err := asl.Quantify(in, protocol, asl.Options{})
