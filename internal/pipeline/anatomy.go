@@ -68,6 +68,15 @@ func readAnatomy(path, file string, s *space, g givenAnatomy, set Settings, step
 		distrust(&r)
 		a.place(r)
 	}
+	if opt.Init != nil {
+		for i := range a.steps {
+			if a.steps[i].Step == affineStep {
+				if err := a.steps[i].from("begun at", g.begin); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
 	if a.placed != nil && s.deform && !a.placed.given {
 		step("deform the template to the T1w image")
 		a.bend(s, set)
@@ -110,7 +119,11 @@ func (a *anatomy) findBrain(s *space, g givenAnatomy, workers int) (err error) {
 		if a.brain, err = maskFile(g.brain, a.t1.Grid, workers); err != nil {
 			return err
 		}
-		a.steps = append(a.steps, taken(givenBrainStep, g.brain))
+		st, err := taken(givenBrainStep, g.brain)
+		if err != nil {
+			return err
+		}
+		a.steps = append(a.steps, st)
 	}
 	if err := a.takeTissues(g, workers); err != nil || a.brain != nil {
 		return err

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +11,9 @@ import (
 
 	"phasl/bids"
 	"phasl/diag"
+	"phasl/internal/atomicfile"
+	"phasl/internal/xfm"
+	"phasl/nifti"
 	"phasl/phantom"
 	"phasl/voxel"
 )
@@ -130,7 +135,7 @@ func TestGivenFieldIsInverted(t *testing.T) {
 	to := who.ToTemplate()
 	near := nearestAffine(to, brain)
 	forward, back := sampled(to, g, 0), inverted(sampled(to, g, 0), near, g, 0)
-	if e := roundTrip(&placement{affine: near, forward: forward, inverse: back}, brain); !(e < 0.15) { // linear between voxels of 4 mm
+	if e := roundTrip(forward, back, brain, g); !(e < 0.15) { // linear between voxels of 4 mm
 		t.Errorf("there and back misses by %.3f mm", e)
 	}
 	want := voxel.Translation(voxel.Vec{3, -2, 5}).Mul(voxel.Rotation(voxel.Vec{0.1, -0.2, 0.05})).Mul(voxel.Scaling(voxel.Vec{1.1, 0.9, 1.05}))
@@ -144,6 +149,67 @@ func TestGivenFieldIsInverted(t *testing.T) {
 	}
 	if m, ok := oneAffine(voxel.Chain{want, voxel.Chain{want.Inverse()}}); !ok || voxel.Distance(m.Map(voxel.Vec{1, 2, 3}), voxel.Vec{1, 2, 3}) > 1e-9 {
 		t.Error("a chain of affine maps is not one")
+	}
+}
+
+// A way from the scan to the template and one back that belong to different
+// registrations are a fault, as they are for the T1w image; so is a field that
+// cannot be undone. A slab that shows a part of the brain is none.
+func TestWaysOfTheScanBelongTogether(t *testing.T) {
+	one, other := phantom.Subject{Seed: 5, Warp: 3}, phantom.Subject{Seed: 6, Warp: 3}
+	whole := phantom.HeadGrid(4)
+	s := &space{name: "phasl", t1: voxel.NewImage(whole), brain: (&phantom.Brain{}).Draw(whole, 1, 0).BrainMask()}
+	slab := whole.Crop([3]int{0, 0, 24}, [3]int{whole.Dim[0], whole.Dim[1], 50})
+	folded := mapping(func(x voxel.Vec) voxel.Vec { x[0] += 30 * math.Sin(x[0]/8); return x })
+	dir := t.TempDir()
+	field := func(name string, m voxel.Transform, g voxel.Grid) string {
+		p := filepath.Join(dir, name)
+		if err := nifti.WriteWarp(p, sampled(m, g, 0), nifti.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	affine := func(name string, m voxel.Affine) string {
+		p := filepath.Join(dir, name)
+		if err := atomicfile.Write(p, func(w io.Writer) error { return xfm.WriteText(w, m) }); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	to := field("to.nii.gz", one.FromTemplate(), whole)
+	from := field("from.nii.gz", one.ToTemplate(), whole)
+	wrong := field("wrong.nii.gz", other.ToTemplate(), whole)
+	small := voxel.Translation(voxel.Vec{3, 0, 0})
+	for _, tt := range []struct {
+		name  string
+		given givenScan
+		grid  voxel.Grid
+		fault string // "": none
+	}{
+		{"one way", givenScan{toTemplate: to}, whole, ""},
+		{"both ways", givenScan{toTemplate: to, fromTemplate: from}, whole, ""},
+		{"both ways, a slab", givenScan{toTemplate: to, fromTemplate: from}, slab, ""},
+		{"one way, a slab", givenScan{toTemplate: to}, slab, ""},
+		{"of two registrations", givenScan{toTemplate: to, fromTemplate: wrong}, whole, "wrong.nii.gz is not the way back"},
+		{"the same twice", givenScan{toTemplate: to, fromTemplate: to}, whole, "to.nii.gz is not the way back"},
+		{"folded", givenScan{toTemplate: field("folded.nii.gz", folded, whole)}, whole, "a field that does not fold"},
+		{"affine, both ways", givenScan{toTemplate: affine("a.txt", small), fromTemplate: affine("b.txt", small.Inverse())}, whole, ""},
+		{"affine, the same twice", givenScan{toTemplate: affine("a.txt", small), fromTemplate: affine("c.txt", small)}, whole, "misses by 6.00 mm"},
+	} {
+		x := &scan{given: tt.given, space: s, series: &voxel.Series{Grid: tt.grid}}
+		err := x.takeToTemplate()
+		said := ""
+		if err != nil {
+			for _, p := range err.(diag.List) {
+				said += p.Found + " | " + p.Fix
+			}
+		}
+		if (tt.fault == "") != (err == nil) || !strings.Contains(said, tt.fault) {
+			t.Errorf("%s: %q, want %q", tt.name, said, tt.fault)
+		}
+		if err == nil && (x.fromTemplate == nil || len(x.steps[0].Sources) != named(tt.given.transforms())) {
+			t.Errorf("%s: sources %+v", tt.name, x.steps)
+		}
 	}
 }
 
