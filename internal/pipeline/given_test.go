@@ -266,3 +266,67 @@ func TestGivenFolderForNobody(t *testing.T) {
 		t.Errorf("a folder for somebody else: %d faults for all, %d for some", all, some)
 	}
 }
+
+// A transform from scan to T1w image that is the wrong way round is refused by
+// name, be it by 2 mm or 20, with an M0 image or a perfusion map; the right one
+// passes, and one that is off is flagged.
+func TestDirectionToT1wIsChecked(t *testing.T) {
+	brain := phantom.Subject{Seed: 6}.Brain()
+	g := phantom.HeadGrid(3)
+	d := brain.Draw(g, 1, 0)
+	a := &anatomy{t1: d.T1w(phantom.T1wOptions{Blur: 1.4, Bias: 0.1, SNR: 25, Seed: 6}, 0), brain: d.BrainMask()}
+	p := phantom.EPI2D()
+	truth := phantom.Simulate(brain.Maps(g, p.Constants, phantom.Physiology{}, 0), p, phantom.Options{Physics: phantom.WhitePaper, Samples: 1}).Truth
+	cbf := truth.CBF.Clone()
+	for n, v := range cbf.Data {
+		if v != v {
+			cbf.Data[n] = 0
+		}
+	}
+	path := filepath.Join(t.TempDir(), "sub-01_from-ASL_to-T1w_mode-image_xfm.txt")
+	for _, tt := range []struct {
+		name           string
+		head           voxel.Affine // where the head lies during the scan, T1w world → ASL world
+		given          voxel.Affine // the same, as the file has it
+		blind          bool
+		fault, flagged string
+	}{
+		{name: "2 mm", head: voxel.Translation(voxel.Vec{1.2, -1, 1.2})},
+		{name: "2 mm, exchanged", head: voxel.Translation(voxel.Vec{1.2, -1, 1.2}), given: voxel.Translation(voxel.Vec{-1.2, 1, -1.2}), fault: "the wrong way round"},
+		{name: "20 mm", head: voxel.Translation(voxel.Vec{10, -10, 14})},
+		{name: "20 mm, exchanged", head: voxel.Translation(voxel.Vec{10, -10, 14}), given: voxel.Translation(voxel.Vec{-10, 10, -14}), fault: "the wrong way round"},
+		{name: "perfusion", head: voxel.Translation(voxel.Vec{3, 0, 0}), blind: true},
+		{name: "perfusion, exchanged", head: voxel.Translation(voxel.Vec{3, 0, 0}), given: voxel.Translation(voxel.Vec{-3, 0, 0}), blind: true, fault: "the wrong way round"},
+		{name: "off by 6 mm", head: voxel.Translation(voxel.Vec{0, 8, 0}), given: voxel.Translation(voxel.Vec{6, 8, 0}), flagged: "ends 6."},
+		{name: "off by 25 mm", head: voxel.Translation(voxel.Vec{0, 8, 0}), given: voxel.Translation(voxel.Vec{25, 8, 0}), flagged: "do not match there"},
+	} {
+		given := tt.given
+		if given == (voxel.Affine{}) {
+			given = tt.head
+		}
+		if err := atomicfile.Write(path, func(w io.Writer) error { return xfm.WriteText(w, given) }); err != nil {
+			t.Fatal(err)
+		}
+		look := truth.M0
+		if tt.blind {
+			look = cbf
+		}
+		moved := &voxel.Image{Grid: look.Grid, Data: look.Data}
+		moved.Affine = tt.head.Mul(moved.Affine)
+		s := &scan{anatomy: a, look: moved, blind: tt.blind, series: &voxel.Series{Grid: moved.Grid}, given: givenScan{toT1w: path}, set: Settings{Seed: 1}}
+		err := s.toT1w()
+		if tt.fault != "" {
+			if l, ok := err.(diag.List); !ok || !strings.Contains(l[0].Found, tt.fault) || !strings.Contains(l[0].Fix, "--inverse") || l[0].File != path {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if st := s.steps[0]; st.OK != (tt.flagged == "") || !strings.Contains(st.Detail, tt.flagged) {
+			t.Errorf("%s: %+v", tt.name, st)
+		}
+	}
+}

@@ -365,12 +365,8 @@ func (s *scan) toT1w() error {
 		if err != nil {
 			return err
 		}
-		if !s.blind {
-			q := register.Check(s.look, s.anatomy.t1, s.toAnatomy, register.Options{Seed: s.set.Seed, Workers: s.set.Workers})
-			if f := q.Fault(); f != "" { // a few mm the wrong way round, for example
-				st.OK = false
-				st.Detail += ", but the images do not match there (" + f + "): are its directions exchanged?"
-			}
+		if err := s.checkToT1w(&st); err != nil {
+			return err
 		}
 		s.steps = append(s.steps, st)
 		return nil
