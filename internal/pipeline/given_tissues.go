@@ -68,22 +68,11 @@ func (a *anatomy) readFractions(g givenAnatomy, workers int) (*tissue.Tissues, e
 		if err != nil {
 			return nil, err
 		}
-		if !m.Same(a.t1.Grid, 0.1) {
-			m = voxel.Average(m, a.t1.Grid, nil, 0, workers)
+		out, why := probabilities(m, a.t1.Grid, workers)
+		if why != "" {
+			return nil, refused(path, "give probabilities in the world of the T1w image, scaled to 0 … 1", "%s", why)
 		}
-		most := float32(0)
-		for n, v := range m.Data {
-			if v != v { // outside the map's box, or without a value there
-				m.Data[n] = 0
-				continue
-			}
-			most = max(most, v)
-			m.Data[n] = min(max(v, 0), 1)
-		}
-		if most > 1.01 || !(most > 0.2) {
-			return nil, refused(path, "give probabilities in the world of the T1w image, scaled to 0 … 1", "the largest value on the T1w image is %.3g", most)
-		}
-		return m, nil
+		return out, nil
 	}
 	t := &tissue.Tissues{}
 	for _, f := range []struct {
@@ -274,7 +263,7 @@ func (a *anatomy) readLabels(g givenAnatomy, st *StepResult, workers int) (*tiss
 		st.Detail += "; by that table grey matter is not brighter than CSF and darker than white matter in the T1w image, whose median is " + levelWords(present)
 	}
 	if len(others) > 0 {
-		st.Detail += "; labels of no tissue: " + few(others)
+		st.Detail += "; labels of no tissue: " + diag.Few(others, 8)
 	}
 	return t, nil
 }
@@ -292,7 +281,7 @@ func levelWords(levels []labelLevel) string {
 	for _, l := range levels {
 		out = append(out, fmt.Sprintf("%.4g at label %d", l.level, l.index))
 	}
-	return few(out)
+	return diag.Few(out, 8)
 }
 
 func levelNames(levels []labelLevel) string {
@@ -300,7 +289,7 @@ func levelNames(levels []labelLevel) string {
 	for _, l := range levels {
 		out = append(out, fmt.Sprintf("%d %s", l.index, l.name))
 	}
-	return few(out)
+	return diag.Few(out, 8)
 }
 
 // tableBeside says how a table of the labels is to be called.

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"io"
 	"math"
 
@@ -42,11 +41,11 @@ type ApplyResult struct {
 func ApplyTransforms(ctx context.Context, c ApplyConfig) (*ApplyResult, error) {
 	var list diag.List
 	moving, _, err := nifti.ReadSeries(c.Moving)
-	if err := keep(&list, err); err != nil {
+	if err := list.Collect(err); err != nil {
 		return nil, err
 	}
 	ref, err := nifti.ReadHeader(c.Reference)
-	if err := keep(&list, err); err != nil {
+	if err := list.Collect(err); err != nil {
 		return nil, err
 	}
 	var from, to voxel.Grid
@@ -77,19 +76,6 @@ func ApplyTransforms(ctx context.Context, c ApplyConfig) (*ApplyResult, error) {
 		return res, nifti.WriteImage(c.Out, out.Image(0), o)
 	}
 	return res, nifti.WriteSeries(c.Out, out, o)
-}
-
-// keep adds input faults to list and returns any other error.
-func keep(list *diag.List, err error) error {
-	if more, ok := errors.AsType[diag.List](err); ok {
-		list.Add(more...)
-		return nil
-	}
-	if p, ok := errors.AsType[*diag.Problem](err); ok {
-		list.Add(p)
-		return nil
-	}
-	return err
 }
 
 // RegisterConfig says what [RegisterImages] does.
@@ -193,7 +179,7 @@ func RegisterImages(ctx context.Context, c RegisterConfig) (*RegisterResult, err
 	var init *voxel.Affine
 	if c.Init != "" && fixed != nil && moving != nil {
 		t, err := xfm.Read(c.Init, fixed.Grid, moving.Grid)
-		if err := keep(&list, err); err != nil {
+		if err := list.Collect(err); err != nil {
 			return nil, err
 		}
 		if t != nil {
