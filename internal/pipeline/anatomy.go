@@ -18,6 +18,7 @@ type anatomy struct {
 	tissues  *tissue.Tissues
 	placed   *placement   // nil if no registration to the template passed its check
 	tried    voxel.Affine // template world → T1w world, the affine map found, good or not
+	change   *voxel.Image // of volume by the deformation [log₂], on the template's grid; nil without one
 	steps    []StepResult
 	overlays []report.Overlay
 	files    map[string]string // derivatives by what they hold, once written
@@ -90,6 +91,9 @@ func readAnatomy(path, file string, s *space, g givenAnatomy, set Settings, step
 		if a.placed.given && o.mean() < strangeOverlap {
 			return nil, refused(g.toTemplate, "give the transform that carries images of the T1w's space to the template; if there are two files, their directions may be exchanged",
 				"it lays grey and white matter of %s where the template has none (Dice %.2f and %.2f)", file, o.gm, o.wm)
+		}
+		if a.placed.bent() {
+			a.measureChange(s, set.Workers)
 		}
 	}
 	a.picture(s, set.Workers)
