@@ -163,7 +163,8 @@ func (a *anatomy) compareTissues(s *space, workers int) overlap {
 		st.Detail += fmt.Sprintf(" (with the affine part alone %.2f, %.2f)", before.gm, before.wm)
 		st.Values["gm_dice_affine"], st.Values["wm_dice_affine"] = Number(before.gm), Number(before.wm)
 		if now.mean() < before.mean() {
-			st.OK = false
+			// Nothing is wrong where the affine map fits as a deformation should.
+			st.OK = before.reaches(leastBent)
 			st.Detail = "the deformation lowered the overlap and was not used: " + st.Detail
 			a.placed.forward, a.placed.inverse = nil, nil
 			now = before
