@@ -130,6 +130,9 @@ func (s *scan) registration() string {
 	if s.onAnatomy && s.anatomy.placed.bent() {
 		return registerSyN
 	}
+	if s.bent {
+		return registerPerfusion
+	}
 	return registerAffine
 }
 
@@ -187,6 +190,9 @@ func (w *worker) writeScan(s *scan) error {
 		// T1w image's: one chain, resampled once.
 		if t, ok := s.toTemplate.(voxel.Affine); ok {
 			o.Files["asl_to_template"] = k.transform(t, "ASL", s.space.name)
+		}
+		if s.bent {
+			w.writeBent(s, k)
 		}
 		std := map[string]any{}
 		for key, v := range cbf {

@@ -43,6 +43,10 @@ func (p *placement) bent() bool { return p != nil && p.forward != nil }
 const (
 	registerSyN    = "syn"    // affine, then a deformation
 	registerAffine = "affine" // affine alone
+
+	// registerPerfusion: of a scan without a T1w image, affine, then a
+	// deformation by perfusion.
+	registerPerfusion = "perfusion"
 )
 
 // bend finds the deformation between template and T1w image, to be begun at
