@@ -332,7 +332,7 @@ func (s *scan) checkToT1w(st *StepResult) error {
 	back := register.Check(s.look, s.anatomy.t1, s.toAnatomy.Inverse(), opt)
 	if back.Fault() == "" && !(clearlyBetter*at.Information >= back.Information) {
 		name := filepath.Base(s.given.toT1w)
-		return refused(s.given.toT1w, "exchange its direction: phasl transform convert --transform "+name+" --inverse, with --out under the same name in another folder; from-ASL_to-T1w carries images of the scan to the T1w image",
+		return refused(s.given.toT1w, "exchange its direction, under the same name in another folder: phasl transform convert --transform "+name+" --inverse --out OTHER/"+name+"; from-ASL_to-T1w carries images of the scan to the T1w image",
 			"it is the wrong way round: scan and T1w image match with its inverse (mutual information %.3f), and not as it is (%.3f)", back.Information, at.Information)
 	}
 	st.Values = map[string]Number{"information": Number(at.Information), "information_inverse": Number(back.Information)}
