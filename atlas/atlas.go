@@ -131,10 +131,10 @@ func New(img *voxel.Image, imgFile string, t Table) (*Atlas, diag.List) {
 	}
 	slices.SortStableFunc(a.Labels, func(p, q Label) int { return p.Index - q.Index })
 	if len(unnamed) > 0 {
-		list.Warnf(imgFile, "", "add rows to "+t.name(), "%d labels have no row in %s and are called label_N: %s", len(unnamed), t.name(), few(unnamed))
+		list.Warnf(imgFile, "", "add rows to "+t.name(), "%d labels have no row in %s and are called label_N: %s", len(unnamed), t.name(), diag.Few(unnamed, 10))
 	}
 	if len(empty) > 0 {
-		list.Warnf(t.name(), "index", "check that table and image belong together", "%d rows have no voxels in %s: %s", len(empty), imgFile, few(empty))
+		list.Warnf(t.name(), "index", "check that table and image belong together", "%d rows have no voxels in %s: %s", len(empty), imgFile, diag.Few(empty, 10))
 	}
 	for index, n := range count {
 		a.voxels[index] = make([]int32, 0, n)
@@ -152,14 +152,6 @@ func (t Table) name() string {
 		return "the label table"
 	}
 	return t.File
-}
-
-// few lists at most ten items.
-func few(s []string) string {
-	if len(s) > 10 {
-		return strings.Join(s[:10], ", ") + ", …"
-	}
-	return strings.Join(s, ", ")
 }
 
 // column returns the place of the first of names among the header, or −1.
@@ -183,10 +175,10 @@ func (t Table) labels(list *diag.List) []Label {
 	ci, cn := t.column(indexColumns), t.column(nameColumns)
 	ca, cs := t.column(abbrevColumns), t.column(sideColumns)
 	if ci < 0 {
-		list.Errorf(t.name(), "index", "name the column of label numbers index, as BIDS does", "no such column; the header is %s", few(t.Header))
+		list.Errorf(t.name(), "index", "name the column of label numbers index, as BIDS does", "no such column; the header is %s", diag.Few(t.Header, 10))
 	}
 	if cn < 0 {
-		list.Errorf(t.name(), "name", "name the column of region names name, as BIDS does", "no such column; the header is %s", few(t.Header))
+		list.Errorf(t.name(), "name", "name the column of region names name, as BIDS does", "no such column; the header is %s", diag.Few(t.Header, 10))
 	}
 	if ci < 0 || cn < 0 {
 		return nil
@@ -226,10 +218,10 @@ func (t Table) labels(list *diag.List) []Label {
 		out = append(out, Label{Index: index, Name: name, Abbreviation: cell(row, ca), Hemisphere: side(cell(row, cs))})
 	}
 	if len(badIndex) > 0 {
-		list.Errorf(t.name(), "index", "write whole positive numbers", "%d rows have no usable index: %s", len(badIndex), few(badIndex))
+		list.Errorf(t.name(), "index", "write whole positive numbers", "%d rows have no usable index: %s", len(badIndex), diag.Few(badIndex, 10))
 	}
 	if len(noName) > 0 {
-		list.Warnf(t.name(), t.Header[cn], "fill in the names", "%d rows have no name and are called label_N: %s", len(noName), few(noName))
+		list.Warnf(t.name(), t.Header[cn], "fill in the names", "%d rows have no name and are called label_N: %s", len(noName), diag.Few(noName, 10))
 	}
 	stripIndex(out)
 	for i := range out {

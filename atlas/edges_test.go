@@ -120,7 +120,7 @@ func TestLabelsInOrder(t *testing.T) {
 			t.Errorf("label %d at place %d", l.Index, i)
 		}
 	}
-	if want := ": 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, …"; !strings.Contains(list.Error(), want) {
+	if want := ": 1, 2, 3, 4, 6, 7, 8, 9, 10, 11 and 8 more"; !strings.Contains(list.Error(), want) {
 		t.Errorf("%v, want %q", list, want)
 	}
 }

@@ -147,13 +147,13 @@ func (a *analysis) gather(values []Value) {
 		a.l.Errorf(tableName, "units", "quantify all scans alike: a scan in arbitrary units lacks its M0", "values are in different units: %s", strings.Join(all, ", "))
 	}
 	if len(twice) > 0 {
-		a.l.Errorf(tableName, "region", "keep one row for each scan, region and measure", "%d %s a second time: %s", len(twice), plural(len(twice), "value stands", "values stand"), listed(twice, maxListed))
+		a.l.Errorf(tableName, "region", "keep one row for each scan, region and measure", "%d %s a second time: %s", len(twice), plural(len(twice), "value stands", "values stand"), diag.Few(twice, maxListed))
 	}
 	if len(infinite) > 0 {
-		a.l.Errorf(tableName, "value", "write n/a where a value is not known", "%d %s infinite: %s", len(infinite), plural(len(infinite), "value is", "values are"), listed(infinite, maxListed))
+		a.l.Errorf(tableName, "value", "write n/a where a value is not known", "%d %s infinite: %s", len(infinite), plural(len(infinite), "value is", "values are"), diag.Few(infinite, maxListed))
 	}
 	if len(strangers) > 0 {
-		a.l.Warnf(tableName, "participant_id", "look whether labels are spelt as in the dataset", "%d %s not in the trial and left out: %s", len(strangers), plural(len(strangers), "scan is", "scans are"), listed(strangers, maxListed))
+		a.l.Warnf(tableName, "participant_id", "look whether labels are spelt as in the dataset", "%d %s not in the trial and left out: %s", len(strangers), plural(len(strangers), "scan is", "scans are"), diag.Few(strangers, maxListed))
 	}
 	var empty []string
 	for i, s := range seen {
@@ -162,7 +162,7 @@ func (a *analysis) gather(values []Value) {
 		}
 	}
 	if len(empty) > 0 && len(empty) < len(a.scans) {
-		a.l.Warnf(tableName, "participant_id", "process them at participant level, or leave them out with a reason in the plan", "%d %s no value: %s", len(empty), plural(len(empty), "scan of the trial has", "scans of the trial have"), listed(empty, maxListed))
+		a.l.Warnf(tableName, "participant_id", "process them at participant level, or leave them out with a reason in the plan", "%d %s no value: %s", len(empty), plural(len(empty), "scan of the trial has", "scans of the trial have"), diag.Few(empty, maxListed))
 	}
 	if len(a.names) == 0 {
 		a.l.Errorf(tableName, "", "run the participant level first, with an atlas", "there is no value of any scan of the trial")
@@ -257,7 +257,7 @@ func (a *analysis) chooseMeasures() {
 		}
 	}
 	if len(bad) > 0 {
-		a.l.Warnf(tableName, a.plan.Regions.Global, "look at these scans", "global CBF is not positive, so relative and global-adjusted CBF are missing, in %s", listed(bad, maxListed))
+		a.l.Warnf(tableName, a.plan.Regions.Global, "look at these scans", "global CBF is not positive, so relative and global-adjusted CBF are missing, in %s", diag.Few(bad, maxListed))
 	}
 	known := slices.ContainsFunc(a.global, func(v float64) bool { return !math.IsNaN(v) })
 	var lost []string
@@ -436,7 +436,7 @@ func (a *analysis) deviations(fits []RegionFit) []string {
 	for _, n := range order {
 		s := strings.ToUpper(n[:1]) + n[1:] + "."
 		if len(count[n]) < fitted {
-			s = strings.TrimSuffix(s, ".") + ", in the model of " + listed(count[n], maxListed) + "."
+			s = strings.TrimSuffix(s, ".") + ", in the model of " + diag.Few(count[n], maxListed) + "."
 		}
 		out = append(out, s)
 	}

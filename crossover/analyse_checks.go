@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"phasl/diag"
 )
 
 // place names a scan by its place in the design.
@@ -41,20 +43,20 @@ func (a *analysis) noteMissing(fits []RegionFit) {
 			}
 		}
 		if n := len(f.MissingValues); n > 0 {
-			f.Notes = append(f.Notes, fmt.Sprintf("no value of %d %s of the design: %s", n, plural(n, "scan", "scans"), listed(f.MissingValues, maxListed)))
+			f.Notes = append(f.Notes, fmt.Sprintf("no value of %d %s of the design: %s", n, plural(n, "scan", "scans"), diag.Few(f.MissingValues, maxListed)))
 		}
 		switch {
 		case len(some) == 0 || f.Failed != "" || f.Measure != a.measures[0]:
 		case f.Primary:
 			a.l.Warnf(tableName, f.Region, "look at the region in these scans' reports: partial cover of the region is no random loss",
-				"%d %s no value of this primary region and %s absent from its model: %s", len(some), plural(len(some), "scan has", "scans have"), plural(len(some), "is", "are"), listed(some, maxListed))
+				"%d %s no value of this primary region and %s absent from its model: %s", len(some), plural(len(some), "scan has", "scans have"), plural(len(some), "is", "are"), diag.Few(some, maxListed))
 		default:
 			others = append(others, fmt.Sprintf("%s (%d)", f.Region, len(some)))
 		}
 	}
 	if len(others) > 0 {
 		a.l.Warnf(tableName, "", "look at these regions in the participants' reports", "%d other %s no value in some scans (how many): %s",
-			len(others), plural(len(others), "region has", "regions have"), listed(others, maxListed))
+			len(others), plural(len(others), "region has", "regions have"), diag.Few(others, maxListed))
 	}
 }
 
@@ -126,7 +128,7 @@ func (a *analysis) warnInestimable(fits []RegionFit) {
 		}
 	}
 	for _, text := range order {
-		a.l.Warnf(tableName, listed(regions[text], maxListed), "look at who was left out and why; without these scans the question cannot be answered", "%s", text)
+		a.l.Warnf(tableName, diag.Few(regions[text], maxListed), "look at who was left out and why; without these scans the question cannot be answered", "%s", text)
 	}
 }
 
@@ -159,15 +161,15 @@ func (a *analysis) warnOutliers(fits []RegionFit) {
 				}
 			}
 			if len(here) > 0 {
-				f.Notes = append(f.Notes, fmt.Sprintf("CBF below 0 or above %g mL/100 g/min in %s", plausibleCBF, listed(here, maxListed)))
+				f.Notes = append(f.Notes, fmt.Sprintf("CBF below 0 or above %g mL/100 g/min in %s", plausibleCBF, diag.Few(here, maxListed)))
 			}
 		}
 		if len(beyond) > 0 {
-			a.l.Warnf(tableName, "value", fix, "%d %s below 0 or above %g mL/100 g/min: %s", len(beyond), plural(len(beyond), "value is", "values are"), plausibleCBF, listed(beyond, maxListed))
+			a.l.Warnf(tableName, "value", fix, "%d %s below 0 or above %g mL/100 g/min: %s", len(beyond), plural(len(beyond), "value is", "values are"), plausibleCBF, diag.Few(beyond, maxListed))
 		}
 	}
 	if far := a.farGlobals(); len(far) > 0 {
-		a.l.Warnf(tableName, a.plan.Regions.Global, fix, "global CBF is more than %g times, or less than a third of, that of the same person's other scans: %s", globalMultiple, listed(far, maxListed))
+		a.l.Warnf(tableName, a.plan.Regions.Global, fix, "global CBF is more than %g times, or less than a third of, that of the same person's other scans: %s", globalMultiple, diag.Few(far, maxListed))
 	}
 	var large []string
 	for k := range fits {
@@ -182,12 +184,12 @@ func (a *analysis) warnOutliers(fits []RegionFit) {
 			}
 		}
 		if len(here) > 0 {
-			f.Notes = append(f.Notes, fmt.Sprintf("residual beyond %g standard deviations in %s", largeResidual, listed(here, maxListed)))
+			f.Notes = append(f.Notes, fmt.Sprintf("residual beyond %g standard deviations in %s", largeResidual, diag.Few(here, maxListed)))
 			large = append(large, fmt.Sprintf("%s, %s: %s", f.Region, f.Measure, strings.Join(here, ", ")))
 		}
 	}
 	if len(large) > 0 {
-		a.l.Warnf(tableName, "value", fix+", and compare the results with and without them", "residuals are beyond %g standard deviations: %s", largeResidual, listed(large, maxListed))
+		a.l.Warnf(tableName, "value", fix+", and compare the results with and without them", "residuals are beyond %g standard deviations: %s", largeResidual, diag.Few(large, maxListed))
 	}
 }
 
@@ -222,7 +224,7 @@ func (a *analysis) warnMargins(fits []RegionFit) {
 		}
 	}
 	if len(wide) > 0 {
-		a.l.Warnf(a.planFile(), "equivalence.margin", "write unit = \"effect\", which asks that a share of the effect remains", "%s, in %s", wideMargin, listed(wide, maxListed))
+		a.l.Warnf(a.planFile(), "equivalence.margin", "write unit = \"effect\", which asks that a share of the effect remains", "%s, in %s", wideMargin, diag.Few(wide, maxListed))
 	}
 }
 

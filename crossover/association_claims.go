@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"phasl/corr"
+	"phasl/diag"
 	"phasl/lmm"
 )
 
@@ -100,7 +101,7 @@ func (s *Associations) turns(c claim, family []float64, at int) {
 	for i := range c.influence {
 		c.influence[i].Turns = turned[c.influence[i].Subject]
 	}
-	*c.fragile = listed(names, 3)
+	*c.fragile = diag.Few(names, 3)
 }
 
 // maxR is the word for the correction by the largest correlation of the family.

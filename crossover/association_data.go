@@ -47,7 +47,7 @@ func newRatingBook(ratings []Rating, l *diag.List) *ratingBook {
 	if len(twice) > 0 {
 		slices.Sort(twice)
 		twice = slices.Compact(twice)
-		l.Errorf(ratingsName, "participant_id", "keep one row for each person, session and visit", "%d %s a second score: %s", len(twice), plural(len(twice), "visit has", "visits have"), listed(twice, maxListed))
+		l.Errorf(ratingsName, "participant_id", "keep one row for each person, session and visit", "%d %s a second score: %s", len(twice), plural(len(twice), "visit has", "visits have"), diag.Few(twice, maxListed))
 	}
 	for _, v := range b.visits {
 		slices.Sort(v)
@@ -84,7 +84,7 @@ func (a *analysis) newPairing(i int, book *ratingBook) *pairing {
 		case ok:
 			fault(key, "write "+strconv.Quote(near), "there is no %q", clip(word))
 		default:
-			fault(key, "write one of "+listed(among, 20), "there is no %q", clip(word))
+			fault(key, "write one of "+diag.Few(among, 20), "there is no %q", clip(word))
 		}
 	}
 	p.region = a.find(plan.Region)
@@ -115,7 +115,7 @@ func (a *analysis) newPairing(i int, book *ratingBook) *pairing {
 	case plan.Visit == "" && len(visits) == 1:
 		p.visit = visits[0]
 	case plan.Visit == "" && !known(""):
-		fault("visit", "write one of "+listed(visits, 20), "%s has scores of several visits in a session", plan.Instrument)
+		fault("visit", "write one of "+diag.Few(visits, 20), "%s has scores of several visits in a session", plan.Instrument)
 	case !known(plan.Visit):
 		choose("visit", plan.Visit, visits, "")
 	}

@@ -237,7 +237,7 @@ func correlate(treatment string, rows []AssociationPoint, adjust []string, o cor
 		}
 	}
 	sortInfluence(out.Influence)
-	out.Fragile = listed(turns, 3)
+	out.Fragile = diag.Few(turns, 3)
 	return out
 }
 

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"phasl/diag"
 )
 
 // A visitRecord is what is known of a person's visit under one treatment.
@@ -98,7 +100,7 @@ func (tr *Trial) ApplyQuality(p *Plan, q []ScanQuality) {
 		}
 		if len(unknown) > 0 {
 			tr.Problems.Warnf("quality", lim.name, "look at these scans yourself, and name those to leave out in [[exclude]]",
-				"unknown for %d %s, which stay in: %s", len(unknown), plural(len(unknown), "scan", "scans"), listed(unknown, 5))
+				"unknown for %d %s, which stay in: %s", len(unknown), plural(len(unknown), "scan", "scans"), diag.Few(unknown, 5))
 		}
 	}
 	tr.settle()

@@ -138,7 +138,7 @@ func (b *builder) covariate(key, name string) {
 	if len(missing) > 0 {
 		slices.Sort(missing)
 		b.warn("covariate missing "+name, values[0].file, name, "fill them in, or take the covariate out of the plan",
-			"missing for %s: their scans without it are left out of the analysis", listed(missing, 10))
+			"missing for %s: their scans without it are left out of the analysis", diag.Few(missing, 10))
 		// Every model has the covariate, so that none has these scans: flow and
 		// design count them as left out.
 		for _, d := range without {
@@ -188,14 +188,6 @@ func (b *builder) numericCovariate(name string, values []*reading, distinct map[
 func isNumber(s string) bool {
 	x, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
 	return err == nil && !math.IsNaN(x) && !math.IsInf(x, 0)
-}
-
-// listed joins names, the first most of them.
-func listed(names []string, most int) string {
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // finish puts the trial together.

@@ -8,6 +8,7 @@ package diag
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -126,6 +127,20 @@ func (l *List) Add(problems ...*Problem) {
 		p.File, p.Field, p.Found, p.Fix = Printable(p.File), Printable(p.Field), Printable(p.Found), Printable(p.Fix)
 	}
 	*l = append(*l, problems...)
+}
+
+// Collect adds the problems that err is to the list and returns any other
+// error, which is not about the input; nil for nil.
+func (l *List) Collect(err error) error {
+	if more, ok := errors.AsType[List](err); ok {
+		l.Add(more...)
+		return nil
+	}
+	if p, ok := errors.AsType[*Problem](err); ok {
+		l.Add(p)
+		return nil
+	}
+	return err
 }
 
 // Errors returns the problems of severity [Error], in order.

@@ -108,3 +108,36 @@ func TestProblemsArePrintable(t *testing.T) {
 		t.Error("600 characters were cut")
 	}
 }
+
+// Problems are collected from whatever wraps them; other errors come back.
+func TestCollect(t *testing.T) {
+	var l diag.List
+	one := &diag.Problem{File: "a", Found: "x"}
+	if err := l.Collect(nil); err != nil || len(l) != 0 {
+		t.Errorf("nil: %v, %v", err, l)
+	}
+	if err := l.Collect(one); err != nil || len(l) != 1 || l[0] != one {
+		t.Errorf("a problem: %v, %v", err, l)
+	}
+	if err := l.Collect(diag.List{one, one}); err != nil || len(l) != 3 {
+		t.Errorf("a list: %v, %v", err, l)
+	}
+	if err := l.Collect(fmt.Errorf("read: %w", error(one))); err != nil || len(l) != 4 {
+		t.Errorf("a wrapped problem: %v, %v", err, l)
+	}
+	if err := l.Collect(fs.ErrNotExist); err != fs.ErrNotExist || len(l) != 4 {
+		t.Errorf("another error: %v, %v", err, l)
+	}
+}
+
+func TestFew(t *testing.T) {
+	names := []string{"a", "b", "c"}
+	for most, want := range map[int]string{1: "a and 2 more", 2: "a, b and 1 more", 3: "a, b, c", 4: "a, b, c"} {
+		if got := diag.Few(names, most); got != want {
+			t.Errorf("%d: %q, want %q", most, got, want)
+		}
+	}
+	if got := diag.Few(nil, 3); got != "" {
+		t.Errorf("of nothing: %q", got)
+	}
+}

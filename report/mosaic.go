@@ -460,14 +460,50 @@ func (m *mosaic) bar(x, y, h float64) {
 		m.text(x+w+6, y+h+18, `class="k"`, "< 0")
 	}
 	m.rect(x, y, w, h, `fill="url(#`+m.id+`-g)"`)
-	for _, t := range niceTicks(m.p.window.lo, m.p.window.hi, max(2, int(h/26))) {
-		ty := y + h*(1-(t-m.p.window.lo)/(m.p.window.hi-m.p.window.lo))
+	lo, hi := m.p.window.lo, m.p.window.hi
+	tick := func(v float64, sign string) {
+		ty := y + h*(1-(v-lo)/(hi-lo))
 		m.line(x+w, ty, x+w+4, ty, `stroke="#bbb"`)
-		m.text(x+w+6, ty+4, `class="k"`, tickLabel(t, m.p.window.hi-m.p.window.lo))
+		m.text(x+w+6, ty+4, `class="k"`, sign+tickLabel(v, hi-lo))
+	}
+	under, over := m.p.beyond()
+	if over {
+		m.path("M"+coord(x)+" "+coord(y)+"h"+coord(w)+"l"+coord(-w/2)+" -8z", `fill="`+hex(m.p.ramp.at(1))+`"`)
+		tick(hi, "≥ ")
+	}
+	if under {
+		m.path("M"+coord(x)+" "+coord(y+h)+"h"+coord(w)+"l"+coord(-w/2)+" 8z", `fill="`+hex(m.p.ramp.at(0))+`"`)
+		tick(lo, "≤ ")
+	}
+	const line = 14 // high
+	for _, t := range niceTicks(lo, hi, max(2, int(h/26))) {
+		if at := (t - lo) / (hi - lo) * h; !(over && h-at < line || under && at < line) {
+			tick(t, "")
+		}
 	}
 	if m.p.unit != "" {
 		m.text(x+58, y-14, `class="k" text-anchor="end"`, m.p.unit)
 	}
+}
+
+// beyond reports whether coloured values lie under and over the window, and so
+// have the colour of its ends; those under it not if they have a colour of
+// their own.
+func (p *picture) beyond() (under, over bool) {
+	if p.ramp.plain() {
+		return false, false
+	}
+	in := p.crop
+	if in == nil {
+		in = p.mask
+	}
+	for n, v := range p.img.Data {
+		if in == nil || in.In[n] {
+			under = under || float64(v) < p.window.lo && !p.signed
+			over = over || float64(v) > p.window.hi
+		}
+	}
+	return under, over
 }
 
 // footer says which side is which.
@@ -506,6 +542,9 @@ func (m *mosaic) describe(rows [][]row) string {
 	d := fmt.Sprintf("%d slices, %s view.", n, m.conv)
 	if m.p.unit != "" {
 		d += fmt.Sprintf(" Colours run from %s to %s %s.", number(m.p.window.lo, 3), number(m.p.window.hi, 3), m.p.unit)
+		if under, over := m.p.beyond(); under || over {
+			d += " Values beyond have the colours of the ends."
+		}
 	}
 	return d
 }

@@ -299,6 +299,44 @@ func TestHolesAndNegatives(t *testing.T) {
 	}
 }
 
+// The colour bar says where values lie beyond its ends, and only there.
+func TestBarSaysWhatLiesBeyond(t *testing.T) {
+	g := voxel.Grid{Dim: [3]int{4, 4, 1}, Affine: voxel.Scaling(voxel.Vec{5, 5, 5})}
+	for _, tt := range []struct {
+		least, most float32
+		outside     float32 // a value outside the crop
+		signed      bool
+		under, over bool
+	}{
+		{-2, 2, 0, false, false, false},
+		{-2.1, 2, 0, false, true, false},
+		{-1, 2.5, 0, false, false, true},
+		{-3, 3, 0, false, true, true},
+		{-1, 1, 9, false, false, false},
+		{-3, 3, 0, true, false, true}, // those below have a colour and an entry of their own
+		{float32(nan), 3, 0, false, false, true},
+	} {
+		img, crop := voxel.NewImage(g), voxel.NewMask(g)
+		for n := range crop.In {
+			crop.In[n] = n != 0
+		}
+		img.Data[0], img.Data[5], img.Data[6] = tt.outside, tt.least, tt.most
+		fig, _ := drawMosaic("f", picture{name: "x", img: img, crop: crop, ramp: effect, window: window{-2, 2}, unit: "log₂", signed: tt.signed}, layout{width: 300, columns: 1, axials: 1}, lines{}, Radiological, limits{1e6, 1e5, 1e4})
+		if got := strings.Contains(fig, ">≤ −2<"); got != tt.under {
+			t.Errorf("%+v: ≤ −2 on the bar: %v", tt, got)
+		}
+		if got := strings.Contains(fig, ">≥ 2<"); got != tt.over {
+			t.Errorf("%+v: ≥ 2 on the bar: %v", tt, got)
+		}
+		if strings.Contains(fig, ">2<") == tt.over {
+			t.Errorf("%+v: the end of the bar is labelled twice or not at all", tt)
+		}
+		if got := strings.Contains(fig, "Values beyond"); got != (tt.under || tt.over) {
+			t.Errorf("%+v: the description speaks of values beyond: %v", tt, got)
+		}
+	}
+}
+
 // In-plane averaging is the mean of the voxels that have a value.
 func TestBudgetAverages(t *testing.T) {
 	g := voxel.Grid{Dim: [3]int{40, 40, 1}, Affine: voxel.Scaling(voxel.Vec{2, 2, 2})}

@@ -35,7 +35,7 @@ func (c *associateCmd) read() (*associateTable, diag.List) {
 	rows, err := readRows(c.Data)
 	if err != nil {
 		var l diag.List
-		if err := collect(&l, err); err != nil {
+		if err := l.Collect(err); err != nil {
 			l.Errorf(c.Data, "", "look at the file", "%v", err)
 		}
 		return nil, l

@@ -54,11 +54,11 @@ func (c *lmmCmd) Run(s streams) error {
 	}
 	var faults diag.List
 	formula, err := lmm.ParseFormula(c.Formula)
-	if err := collect(&faults, err); err != nil {
+	if err := faults.Collect(err); err != nil {
 		return err
 	}
 	table, err := readTable(c.Data)
-	if err := collect(&faults, err); err != nil {
+	if err := faults.Collect(err); err != nil {
 		return err
 	}
 	if table != nil {
@@ -67,7 +67,7 @@ func (c *lmmCmd) Run(s streams) error {
 			if !ok {
 				return usageError{fmt.Sprintf("--ref %s: write FACTOR=LEVEL", r)}
 			}
-			if err := collect(&faults, table.SetReference(strings.TrimSpace(col), strings.TrimSpace(level))); err != nil {
+			if err := faults.Collect(table.SetReference(strings.TrimSpace(col), strings.TrimSpace(level))); err != nil {
 				return err
 			}
 		}
@@ -75,7 +75,7 @@ func (c *lmmCmd) Run(s streams) error {
 	var design *lmm.Design
 	if formula != nil && table != nil {
 		design, err = lmm.NewDesign(formula, table)
-		if err := collect(&faults, err); err != nil {
+		if err := faults.Collect(err); err != nil {
 			return err
 		}
 	}
@@ -85,7 +85,7 @@ func (c *lmmCmd) Run(s streams) error {
 	var contrasts []lmm.Contrast
 	for _, text := range c.Contrast {
 		k, err := design.ParseContrast(text)
-		if err := collect(&faults, err); err != nil {
+		if err := faults.Collect(err); err != nil {
 			return err
 		}
 		contrasts = append(contrasts, k)
@@ -93,7 +93,7 @@ func (c *lmmCmd) Run(s streams) error {
 	var small *lmm.Design
 	if c.Against != "" {
 		small, err = smaller(c.Against, formula, table, design)
-		if err := collect(&faults, err); err != nil {
+		if err := faults.Collect(err); err != nil {
 			return err
 		}
 	}
@@ -104,7 +104,7 @@ func (c *lmmCmd) Run(s streams) error {
 	var means []lmm.Mean
 	for _, e := range c.EMM {
 		m, err := fit.Means(splitFactors(e), in)
-		if err := collect(&faults, err); err != nil {
+		if err := faults.Collect(err); err != nil {
 			return err
 		}
 		means = append(means, m...)
@@ -112,7 +112,7 @@ func (c *lmmCmd) Run(s streams) error {
 	family := 0
 	for _, e := range c.Pairs {
 		m, err := fit.Means(splitFactors(e), in)
-		if err := collect(&faults, err); err != nil {
+		if err := faults.Collect(err); err != nil {
 			return err
 		}
 		contrasts = append(contrasts, lmm.Pairs(m)...)
@@ -170,20 +170,6 @@ func (c *lmmCmd) inference() (lmm.Method, lmm.Inference, error) {
 		return 0, in, usageError{"--adjust tukey: it is defined for the pairs of one set of means; give one --pairs and no --contrast"}
 	}
 	return method, in, nil
-}
-
-// collect adds problems to l and returns any other error.
-func collect(l *diag.List, err error) error {
-	switch e := err.(type) {
-	case nil:
-	case diag.List:
-		l.Add(e...)
-	case *diag.Problem:
-		l.Add(e)
-	default:
-		return err
-	}
-	return nil
 }
 
 func splitFactors(s string) []string {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 
+	"phasl/diag"
 	"phasl/internal/pipeline"
 	"phasl/nullmap"
 )
@@ -35,7 +36,7 @@ func decimals(v pipeline.Number, n int) string {
 func (c *receptorsCmd) summarise(w io.Writer, r receptorsJSON) {
 	fmt.Fprintf(w, "%s: %s correlation with receptor density over parcels, %d %s%s, seed %d\n", r.Map, r.Method, r.Surrogates, nullWords[r.Null], ofWhat(r.Null), r.Seed)
 	if len(r.Covariates) > 0 {
-		fmt.Fprintf(w, "adjusted for %s\n", fewNames(r.Covariates))
+		fmt.Fprintf(w, "adjusted for %s\n", diag.Few(r.Covariates, 8))
 	}
 	name := mapNames(r.Results)
 	rows := [][]string{{"receptor", "n", "r", "p", "p (FWE)", "95 % of chance", "p (modified t)", "most influential parcel"}}

@@ -142,7 +142,7 @@ func (c *receptorsCmd) valuePlaces(in *receptorInput, l *diag.List) {
 			in.places.Coords[i] = all.Coords[at]
 		}
 		if len(unknown) > 0 {
-			l.Errorf(c.Values, "parcels", "use the names or the numbers of the atlas's labels", "%d of %d parcels are not in %s: %s", len(unknown), len(names), c.Atlas, fewNames(unknown))
+			l.Errorf(c.Values, "parcels", "use the names or the numbers of the atlas's labels", "%d of %d parcels are not in %s: %s", len(unknown), len(names), c.Atlas, diag.Few(unknown, 8))
 		}
 	}
 	if c.Distances != "" {
@@ -158,13 +158,6 @@ func (c *receptorsCmd) valuePlaces(in *receptorInput, l *diag.List) {
 		}
 		in.places.Distances = d
 	}
-}
-
-func fewNames(s []string) string {
-	if len(s) > 8 {
-		return strings.Join(s[:8], ", ") + fmt.Sprintf(" and %d more", len(s)-8)
-	}
-	return strings.Join(s, ", ")
 }
 
 // readCells reads a table of cells separated by tabs, commas, semicolons or
@@ -211,7 +204,7 @@ func readCells(path string) ([][]string, diag.List) {
 // name, and their order.
 func readParcelTable(path string) (names []string, maps map[string][]float64, order []string, l diag.List) {
 	_, err := readTable(path) // which says what is wrong with its shape
-	if cerr := collect(&l, err); cerr != nil {
+	if cerr := l.Collect(err); cerr != nil {
 		l.Add(&diag.Problem{File: path, Found: cerr.Error(), Fix: "look at the path", Err: cerr})
 	}
 	if l.Err() != nil {

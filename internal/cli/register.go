@@ -87,12 +87,40 @@ func (c *registerCmd) Run(ctx context.Context, s streams) error {
 			[]string{"volume change", fmt.Sprintf("%.2f to %.2f (Jacobian determinant)", *res.JacMin, *res.JacMax)},
 			[]string{"there and back", fmt.Sprintf("%.3f mm, at most %.3f mm", *res.InvMean, *res.InvMax)})
 	}
+	rows = append(rows, matchRows(res)...)
 	if res.Overlap != nil {
 		rows = append(rows, []string{"overlap", fmt.Sprintf("%.0f %%", 100**res.Overlap)})
 	}
 	rows = append(rows, []string{"written", strings.Join(res.Files, ", ")})
 	table(c.summary(s), rows)
 	return nil
+}
+
+// matchRows shows how alike the images are before and after, and the figures by
+// which the result was judged; of a deformation, those of its affine part.
+func matchRows(res *pipeline.RegisterResult) [][]string {
+	b, a := res.MatchBefore, res.MatchAfter
+	if a == nil {
+		return nil
+	}
+	part := ""
+	if res.Type == "syn" {
+		part = ", affine part"
+	}
+	was := func(format string, v func(*pipeline.MatchResult) float64) string {
+		s := fmt.Sprintf(format, v(a))
+		if b != nil {
+			s += ", before " + fmt.Sprintf(format, v(b))
+		}
+		return s
+	}
+	return [][]string{
+		{"mutual information" + part, was("%.3f nat", func(m *pipeline.MatchResult) float64 { return m.Information })},
+		{"explained variance" + part, was("%.0f %%", func(m *pipeline.MatchResult) float64 { return 100 * m.Explained })},
+		{"heads overlap" + part, was("%.0f %%", func(m *pipeline.MatchResult) float64 { return 100 * m.HeadOverlap })},
+		{"displaced by 8 mm" + part, fmt.Sprintf("%.0f of 12 poses match less well, by %.0f %% on average", 12*a.Peak, 100*a.Sharpness)},
+		{"size" + part, fmt.Sprintf("volumes × %.3f from the fixed to the moving image", a.Size)},
+	}
 }
 
 type transformCmd struct {

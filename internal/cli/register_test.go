@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"phasl/internal/cli"
+	"phasl/internal/pipeline"
 	"phasl/nifti"
 	"phasl/phantom"
 	"phasl/voxel"
@@ -40,6 +41,9 @@ func TestRegisterAndApply(t *testing.T) {
 		OK    bool
 		Min   float64  `json:"jacobian_min"`
 		Files []string `json:"files"`
+
+		Before *pipeline.MatchResult `json:"match_before"`
+		After  *pipeline.MatchResult `json:"match_after"`
 	}
 	if err := json.Unmarshal([]byte(out), &res); err != nil {
 		t.Fatal(err)
@@ -47,6 +51,10 @@ func TestRegisterAndApply(t *testing.T) {
 	summary := out
 	if !res.OK || !(res.Min > 0) || len(res.Files) != 4 {
 		t.Errorf("%s", out)
+	}
+	// Two centred heads overlap before; the affine part makes them more alike.
+	if b, a := res.Before, res.After; b == nil || a == nil || !(a.Information > b.Information && a.HeadOverlap >= b.HeadOverlap && a.Explained > b.Explained) || a.Peak != 1 || a.Fault != "" {
+		t.Errorf("match before %+v, after %+v", b, a)
 	}
 	apply := func(out string, transforms ...string) *voxel.Image {
 		args := []string{"transform", "apply", "--moving", in("two.nii.gz"), "--reference", in("one.nii.gz"), "--out", in(out)}
@@ -103,6 +111,12 @@ func TestRegisterAndApply(t *testing.T) {
 	for i := range 3 {
 		if d := math.Abs(again.Affine[i][3] - first.Affine[i][3]); d > 1 {
 			t.Errorf("begun at its end the search moved by %g mm", d)
+		}
+	}
+	words, _ := run(0, "register", "--fixed", in("one.nii.gz"), "--moving", in("two.nii.gz"), "--type", "rigid", "--out", in("k"))
+	for _, s := range []string{"mutual information  ", " nat, before ", "heads overlap", "12 of 12 poses match less well", "volumes × 1.000"} {
+		if !strings.Contains(words, s) {
+			t.Errorf("%q is not in %s", s, words)
 		}
 	}
 	run(3, "register", "--fixed", in("one.nii.gz"), "--moving", in("two.nii.gz"), "--type", "affine", "--init", in("r_warp.nii.gz"), "--out", in("i"))

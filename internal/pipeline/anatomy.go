@@ -18,6 +18,8 @@ type anatomy struct {
 	tissues  *tissue.Tissues
 	placed   *placement   // nil if no registration to the template passed its check
 	tried    voxel.Affine // template world → T1w world, the affine map found, good or not
+	change   *voxel.Image // of volume by the deformation [log₂], on the template's grid; nil without one
+	extreme  report.Fact  // where that is more than fourfold
 	steps    []StepResult
 	overlays []report.Overlay
 	files    map[string]string // derivatives by what they hold, once written
@@ -68,6 +70,15 @@ func readAnatomy(path, file string, s *space, g givenAnatomy, set Settings, step
 		distrust(&r)
 		a.place(r)
 	}
+	if opt.Init != nil {
+		for i := range a.steps {
+			if a.steps[i].Step == affineStep {
+				if err := a.steps[i].from("begun at", g.begin); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
 	if a.placed != nil && s.deform && !a.placed.given {
 		step("deform the template to the T1w image")
 		a.bend(s, set)
@@ -81,6 +92,9 @@ func readAnatomy(path, file string, s *space, g givenAnatomy, set Settings, step
 		if a.placed.given && o.mean() < strangeOverlap {
 			return nil, refused(g.toTemplate, "give the transform that carries images of the T1w's space to the template; if there are two files, their directions may be exchanged",
 				"it lays grey and white matter of %s where the template has none (Dice %.2f and %.2f)", file, o.gm, o.wm)
+		}
+		if a.placed.bent() {
+			a.measureChange(s, set.Workers)
 		}
 	}
 	a.picture(s, set.Workers)
@@ -110,7 +124,11 @@ func (a *anatomy) findBrain(s *space, g givenAnatomy, workers int) (err error) {
 		if a.brain, err = maskFile(g.brain, a.t1.Grid, workers); err != nil {
 			return err
 		}
-		a.steps = append(a.steps, taken(givenBrainStep, g.brain))
+		st, err := taken(givenBrainStep, g.brain)
+		if err != nil {
+			return err
+		}
+		a.steps = append(a.steps, st)
 	}
 	if err := a.takeTissues(g, workers); err != nil || a.brain != nil {
 		return err

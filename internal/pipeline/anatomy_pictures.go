@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"math"
 	"path/filepath"
 
 	"phasl/report"
@@ -31,7 +30,7 @@ func (a *anatomy) picture(s *space, workers int) {
 		how = a.step(givenTransformStep)
 	}
 	a.pictureBeforeAfter(s, how, workers)
-	a.pictureJacobian(s, how, workers)
+	a.pictureJacobian(s, how)
 }
 
 // pagePixel is how fine pictures of a T1w image are [mm]: the page shows no
@@ -61,6 +60,9 @@ func (a *anatomy) fitFacts() (out []report.Fact) {
 		v := fmt.Sprintf("%.2f", float64(st.Values[f[0]]))
 		if before, ok := st.Values[f[0]+"_affine"]; ok && a.placed.bent() {
 			v += fmt.Sprintf(", affine %.2f", float64(before))
+		}
+		if free, ok := st.Values[f[0]+"_without_priors"]; ok {
+			v += fmt.Sprintf(", without priors %.2f", float64(free))
 		}
 		out = append(out, report.Fact{Name: f[1], Value: v})
 	}
@@ -181,21 +183,15 @@ func (a *anatomy) pictureBeforeAfter(s *space, how StepResult, workers int) {
 }
 
 // pictureJacobian maps how much the deformation grows or shrinks each place.
-func (a *anatomy) pictureJacobian(s *space, how StepResult, workers int) {
-	w := a.placed.forward
-	change := w.Jacobian(workers)
-	size := a.placed.affine.Det()
-	for n, v := range change.Data {
-		change.Data[n] = float32(math.Log2(float64(v) / size)) // folds are NaN; there are none
-	}
-	keepBrain(change, s.brain)
+func (a *anatomy) pictureJacobian(s *space, how StepResult) {
+	st := a.step(volumeStep)
 	a.overlays = append(a.overlays, report.Overlay{
 		Title:    "Local change of volume by the deformation",
-		Fixed:    report.Layer{Name: "change of volume", Image: change, Kind: report.Effect, Unit: "log₂"},
+		Fixed:    report.Layer{Name: "change of volume", Image: a.change, Kind: report.Effect, Unit: "log₂"},
 		Moving:   report.Layer{Name: "template " + s.name, Image: s.t1},
 		Outlines: []report.Outline{{Name: "template brain", Mask: s.brain}},
-		Measures: a.numbers(how, "jacobian"),
-		Failed:   !how.OK,
+		Measures: append(a.numbers(how, "jacobian"), a.extreme),
+		Failed:   !how.OK || !st.OK,
 		Look:     "The person's volume over the template's, log₂ of the Jacobian determinant, the affine part divided out. Smooth patches, usually within ±1 (half to twice the volume). Sharp spots of strong colour inside the brain are places where the images were forced to match.",
 	})
 }

@@ -88,9 +88,16 @@ func (d derivative) key() scanKey {
 	return keyOf(e["sub"], e["ses"], e["acq"], e["run"])
 }
 
-// parseDerivative takes the name of a file apart; false if it is not of the
-// form key-value_…_suffix.ext.
+// parseDerivative takes the name of a person's file apart; false if it is not
+// of the form sub-label_key-value_…_suffix.ext.
 func parseDerivative(rel string) (derivative, bool) {
+	d, ok := parseEntities(rel)
+	return d, ok && d.entities["sub"] != ""
+}
+
+// parseEntities takes the name of a file apart; false if it is not of the form
+// key-value_…_suffix.ext.
+func parseEntities(rel string) (derivative, bool) {
 	base := path.Base(rel)
 	d := derivative{path: rel, entities: map[string]string{}}
 	stem, ext, ok := strings.Cut(base, ".")
@@ -107,7 +114,7 @@ func parseDerivative(rel string) (derivative, bool) {
 		}
 		d.entities[k] = v
 	}
-	return d, d.entities["sub"] != ""
+	return d, true
 }
 
 // listDerivatives returns the files below sub-*/[ses-*/]<datatype>/, sorted.

@@ -20,6 +20,8 @@ type folder struct {
 	dir   string
 	flag  string // that named it
 	files []derivative
+
+	tables []derivative // of labels, *dseg.tsv; some serve all people
 }
 
 // openFolder lists what lies below dir; nil for an empty name.
@@ -39,7 +41,11 @@ func openFolder(dir, flag string, l *diag.List) *folder {
 		if err != nil {
 			return err
 		}
-		if v, ok := parseDerivative(filepath.ToSlash(rel)); ok && slices.Contains([]string{"xfm", "mask", "probseg", "dseg"}, v.suffix) {
+		rel = filepath.ToSlash(rel)
+		if v, ok := parseEntities(rel); ok && v.suffix == "dseg" && v.ext == ".tsv" {
+			f.tables = append(f.tables, v)
+		}
+		if v, ok := parseDerivative(rel); ok && slices.Contains([]string{"xfm", "mask", "probseg", "dseg"}, v.suffix) {
 			f.files = append(f.files, v)
 		}
 		return nil
@@ -123,7 +129,8 @@ var (
 type givenAnatomy struct {
 	brain        string
 	gm, wm, csf  string
-	labels       string // 1 grey matter, 2 white matter, 3 CSF, as BIDS numbers them
+	labels       string // of tissues
+	labelTable   string // what each label is; "": numbered as BIDS does
 	toTemplate   string // from-T1w_to-<space>
 	fromTemplate string // from-<space>_to-T1w
 	begin        string // an affine map to begin the search at
@@ -131,17 +138,23 @@ type givenAnatomy struct {
 
 // A givenScan names what was given for an ASL scan.
 type givenScan struct {
-	mask       string
-	toT1w      string
-	toTemplate string // from-ASL_to-<space>
+	mask         string
+	toT1w        string
+	toTemplate   string // from-ASL_to-<space>
+	fromTemplate string // from-<space>_to-ASL
 }
 
-// files lists what was given, for digests, in a fixed order.
-func (g givenAnatomy) files() []string {
-	return []string{g.brain, g.gm, g.wm, g.csf, g.labels, g.toTemplate, g.fromTemplate, g.begin}
+// masks and transforms list what was given, each for its flag, in a fixed
+// order.
+func (g givenAnatomy) masks() []string {
+	return []string{g.brain, g.gm, g.wm, g.csf, g.labels, g.labelTable}
 }
 
-func (g givenScan) files() []string { return []string{g.mask, g.toT1w, g.toTemplate} }
+func (g givenAnatomy) transforms() []string { return []string{g.toTemplate, g.fromTemplate, g.begin} }
+
+func (g givenScan) masks() []string { return []string{g.mask} }
+
+func (g givenScan) transforms() []string { return []string{g.toT1w, g.toTemplate, g.fromTemplate} }
 
 // aslNames are what phasl and other programs call the scan's own space.
 var aslNames = []string{"ASL", "aslref", "asl"}
@@ -170,6 +183,7 @@ func (c *Config) givenAnatomy(file, space string, l *diag.List) (g givenAnatomy)
 	if g.gm == "" {
 		g.csf = ""
 		g.labels = m("dseg")
+		g.labelTable = c.masks.labelTable(g.labels)
 	}
 	if space != "" {
 		x := func(from, to string, desc ...string) string {
@@ -177,19 +191,30 @@ func (c *Config) givenAnatomy(file, space string, l *diag.List) (g givenAnatomy)
 		}
 		g.toTemplate, g.fromTemplate = x("T1w", space, ""), x(space, "T1w", "")
 		g.begin = x("T1w", space, "init")
+		c.bothWays(g.toTemplate, g.fromTemplate, "from-T1w_to-"+space, l)
 	}
 	return g
+}
+
+// bothWays is a fault where only the way back from the template was given: it
+// would not be used.
+func (c *Config) bothWays(to, from, name string, l *diag.List) {
+	if to == "" && from != "" {
+		l.Errorf(c.TransformsDir, "--transforms", "give "+name+" as well, or take "+filepath.Base(from)+" out of the folder",
+			"there is only the other direction, %s", filepath.Base(from))
+	}
 }
 
 // givenScan finds what was given for an ASL scan.
 func (c *Config) givenScan(e bids.Entities, space string, l *diag.List) (g givenScan) {
 	g.mask = c.masks.find(e, "mask", "perf", imageExts, map[string][]string{"desc": {"brain"}, "space": append([]string{""}, aslNames...)}, l)
-	x := func(to string) string {
-		return c.transforms.find(e, "xfm", "", transformExts, map[string][]string{"from": aslNames, "to": {to}, "desc": {"", "coreg"}}, l)
+	x := func(from []string, to ...string) string {
+		return c.transforms.find(e, "xfm", "", transformExts, map[string][]string{"from": from, "to": to, "desc": {"", "coreg"}}, l)
 	}
-	g.toT1w = x("T1w")
+	g.toT1w = x(aslNames, "T1w")
 	if space != "" {
-		g.toTemplate = x(space)
+		g.toTemplate, g.fromTemplate = x(aslNames, space), x([]string{space}, aslNames...)
+		c.bothWays(g.toTemplate, g.fromTemplate, "from-ASL_to-"+space, l)
 	}
 	return g
 }
@@ -215,15 +240,8 @@ func (c *Config) checkGiven(people []person, all bool, space string) (l diag.Lis
 			if len(sc.T1w) > 0 {
 				a = c.givenAnatomy(sc.T1w[0], space, &l)
 			}
-			for i, f := range [][]string{a.files()[:5], a.files()[5:], {s.mask}, s.files()[1:]} {
-				for _, name := range f {
-					if name != "" && i%2 == 0 {
-						masks++
-					} else if name != "" {
-						transforms++
-					}
-				}
-			}
+			masks += named(a.masks()) + named(s.masks())
+			transforms += named(a.transforms()) + named(s.transforms())
 		}
 		none := func(f *folder, n int) {
 			if f != nil && n == 0 && len(p.scans) > 0 {
@@ -242,6 +260,16 @@ func (c *Config) checkGiven(people []person, all bool, space string) (l diag.Lis
 		}
 	}
 	return once(l)
+}
+
+// named counts the names that are not empty.
+func named(files []string) (n int) {
+	for _, f := range files {
+		if f != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // seen names a few files of the folder.

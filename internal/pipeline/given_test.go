@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +11,9 @@ import (
 
 	"phasl/bids"
 	"phasl/diag"
+	"phasl/internal/atomicfile"
+	"phasl/internal/xfm"
+	"phasl/nifti"
 	"phasl/phantom"
 	"phasl/voxel"
 )
@@ -130,7 +135,7 @@ func TestGivenFieldIsInverted(t *testing.T) {
 	to := who.ToTemplate()
 	near := nearestAffine(to, brain)
 	forward, back := sampled(to, g, 0), inverted(sampled(to, g, 0), near, g, 0)
-	if e := roundTrip(&placement{affine: near, forward: forward, inverse: back}, brain); !(e < 0.15) { // linear between voxels of 4 mm
+	if e := roundTrip(forward, back, brain, g); !(e < 0.15) { // linear between voxels of 4 mm
 		t.Errorf("there and back misses by %.3f mm", e)
 	}
 	want := voxel.Translation(voxel.Vec{3, -2, 5}).Mul(voxel.Rotation(voxel.Vec{0.1, -0.2, 0.05})).Mul(voxel.Scaling(voxel.Vec{1.1, 0.9, 1.05}))
@@ -144,6 +149,67 @@ func TestGivenFieldIsInverted(t *testing.T) {
 	}
 	if m, ok := oneAffine(voxel.Chain{want, voxel.Chain{want.Inverse()}}); !ok || voxel.Distance(m.Map(voxel.Vec{1, 2, 3}), voxel.Vec{1, 2, 3}) > 1e-9 {
 		t.Error("a chain of affine maps is not one")
+	}
+}
+
+// A way from the scan to the template and one back that belong to different
+// registrations are a fault, as they are for the T1w image; so is a field that
+// cannot be undone. A slab that shows a part of the brain is none.
+func TestWaysOfTheScanBelongTogether(t *testing.T) {
+	one, other := phantom.Subject{Seed: 5, Warp: 3}, phantom.Subject{Seed: 6, Warp: 3}
+	whole := phantom.HeadGrid(4)
+	s := &space{name: "phasl", t1: voxel.NewImage(whole), brain: (&phantom.Brain{}).Draw(whole, 1, 0).BrainMask()}
+	slab := whole.Crop([3]int{0, 0, 24}, [3]int{whole.Dim[0], whole.Dim[1], 50})
+	folded := mapping(func(x voxel.Vec) voxel.Vec { x[0] += 30 * math.Sin(x[0]/8); return x })
+	dir := t.TempDir()
+	field := func(name string, m voxel.Transform, g voxel.Grid) string {
+		p := filepath.Join(dir, name)
+		if err := nifti.WriteWarp(p, sampled(m, g, 0), nifti.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	affine := func(name string, m voxel.Affine) string {
+		p := filepath.Join(dir, name)
+		if err := atomicfile.Write(p, func(w io.Writer) error { return xfm.WriteText(w, m) }); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	to := field("to.nii.gz", one.FromTemplate(), whole)
+	from := field("from.nii.gz", one.ToTemplate(), whole)
+	wrong := field("wrong.nii.gz", other.ToTemplate(), whole)
+	small := voxel.Translation(voxel.Vec{3, 0, 0})
+	for _, tt := range []struct {
+		name  string
+		given givenScan
+		grid  voxel.Grid
+		fault string // "": none
+	}{
+		{"one way", givenScan{toTemplate: to}, whole, ""},
+		{"both ways", givenScan{toTemplate: to, fromTemplate: from}, whole, ""},
+		{"both ways, a slab", givenScan{toTemplate: to, fromTemplate: from}, slab, ""},
+		{"one way, a slab", givenScan{toTemplate: to}, slab, ""},
+		{"of two registrations", givenScan{toTemplate: to, fromTemplate: wrong}, whole, "wrong.nii.gz is not the way back"},
+		{"the same twice", givenScan{toTemplate: to, fromTemplate: to}, whole, "to.nii.gz is not the way back"},
+		{"folded", givenScan{toTemplate: field("folded.nii.gz", folded, whole)}, whole, "a field that does not fold"},
+		{"affine, both ways", givenScan{toTemplate: affine("a.txt", small), fromTemplate: affine("b.txt", small.Inverse())}, whole, ""},
+		{"affine, the same twice", givenScan{toTemplate: affine("a.txt", small), fromTemplate: affine("c.txt", small)}, whole, "misses by 6.00 mm"},
+	} {
+		x := &scan{given: tt.given, space: s, series: &voxel.Series{Grid: tt.grid}}
+		err := x.takeToTemplate()
+		said := ""
+		if err != nil {
+			for _, p := range err.(diag.List) {
+				said += p.Found + " | " + p.Fix
+			}
+		}
+		if (tt.fault == "") != (err == nil) || !strings.Contains(said, tt.fault) {
+			t.Errorf("%s: %q, want %q", tt.name, said, tt.fault)
+		}
+		if err == nil && (x.fromTemplate == nil || len(x.steps[0].Sources) != named(tt.given.transforms())) {
+			t.Errorf("%s: sources %+v", tt.name, x.steps)
+		}
 	}
 }
 
@@ -198,5 +264,69 @@ func TestGivenFolderForNobody(t *testing.T) {
 	}
 	if all, some := faults(true), faults(false); all != 1 || some != 0 {
 		t.Errorf("a folder for somebody else: %d faults for all, %d for some", all, some)
+	}
+}
+
+// A transform from scan to T1w image that is the wrong way round is refused by
+// name, be it by 2 mm or 20, with an M0 image or a perfusion map; the right one
+// passes, and one that is off is flagged.
+func TestDirectionToT1wIsChecked(t *testing.T) {
+	brain := phantom.Subject{Seed: 6}.Brain()
+	g := phantom.HeadGrid(3)
+	d := brain.Draw(g, 1, 0)
+	a := &anatomy{t1: d.T1w(phantom.T1wOptions{Blur: 1.4, Bias: 0.1, SNR: 25, Seed: 6}, 0), brain: d.BrainMask()}
+	p := phantom.EPI2D()
+	truth := phantom.Simulate(brain.Maps(g, p.Constants, phantom.Physiology{}, 0), p, phantom.Options{Physics: phantom.WhitePaper, Samples: 1}).Truth
+	cbf := truth.CBF.Clone()
+	for n, v := range cbf.Data {
+		if v != v {
+			cbf.Data[n] = 0
+		}
+	}
+	path := filepath.Join(t.TempDir(), "sub-01_from-ASL_to-T1w_mode-image_xfm.txt")
+	for _, tt := range []struct {
+		name           string
+		head           voxel.Affine // where the head lies during the scan, T1w world → ASL world
+		given          voxel.Affine // the same, as the file has it
+		blind          bool
+		fault, flagged string
+	}{
+		{name: "2 mm", head: voxel.Translation(voxel.Vec{1.2, -1, 1.2})},
+		{name: "2 mm, exchanged", head: voxel.Translation(voxel.Vec{1.2, -1, 1.2}), given: voxel.Translation(voxel.Vec{-1.2, 1, -1.2}), fault: "the wrong way round"},
+		{name: "20 mm", head: voxel.Translation(voxel.Vec{10, -10, 14})},
+		{name: "20 mm, exchanged", head: voxel.Translation(voxel.Vec{10, -10, 14}), given: voxel.Translation(voxel.Vec{-10, 10, -14}), fault: "the wrong way round"},
+		{name: "perfusion", head: voxel.Translation(voxel.Vec{3, 0, 0}), blind: true},
+		{name: "perfusion, exchanged", head: voxel.Translation(voxel.Vec{3, 0, 0}), given: voxel.Translation(voxel.Vec{-3, 0, 0}), blind: true, fault: "the wrong way round"},
+		{name: "off by 6 mm", head: voxel.Translation(voxel.Vec{0, 8, 0}), given: voxel.Translation(voxel.Vec{6, 8, 0}), flagged: "ends 6."},
+		{name: "off by 25 mm", head: voxel.Translation(voxel.Vec{0, 8, 0}), given: voxel.Translation(voxel.Vec{25, 8, 0}), flagged: "do not match there"},
+	} {
+		given := tt.given
+		if given == (voxel.Affine{}) {
+			given = tt.head
+		}
+		if err := atomicfile.Write(path, func(w io.Writer) error { return xfm.WriteText(w, given) }); err != nil {
+			t.Fatal(err)
+		}
+		look := truth.M0
+		if tt.blind {
+			look = cbf
+		}
+		moved := &voxel.Image{Grid: look.Grid, Data: look.Data}
+		moved.Affine = tt.head.Mul(moved.Affine)
+		s := &scan{anatomy: a, look: moved, blind: tt.blind, series: &voxel.Series{Grid: moved.Grid}, given: givenScan{toT1w: path}, set: Settings{Seed: 1}}
+		err := s.toT1w()
+		if tt.fault != "" {
+			if l, ok := err.(diag.List); !ok || !strings.Contains(l[0].Found, tt.fault) || !strings.Contains(l[0].Fix, "--inverse") || l[0].File != path {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if st := s.steps[0]; st.OK != (tt.flagged == "") || !strings.Contains(st.Detail, tt.flagged) {
+			t.Errorf("%s: %+v", tt.name, st)
+		}
 	}
 }

@@ -226,10 +226,10 @@ func checkAtlas(labels []string, regions map[string]bool, file, recorded string)
 		other = fmt.Sprintf(" The participant level used the atlas %s, and this is %s.", recorded, name)
 	}
 	if n := len(labels) - len(without); other != "" || n < receptor.Fewest || 10*len(without) > len(labels) {
-		l.Errorf(file, "--atlas", fix, "%d of its %d labels are no regions of the results: %s.%s", len(without), len(labels), few(without), other)
+		l.Errorf(file, "--atlas", fix, "%d of its %d labels are no regions of the results: %s.%s", len(without), len(labels), diag.Few(without, 8), other)
 		return l
 	}
-	l.Warnf(file, "--atlas", fix+", if that is another", "%d of its %d labels are no regions of the results and are left out of the comparison with receptors: %s", len(without), len(labels), few(without))
+	l.Warnf(file, "--atlas", fix+", if that is another", "%d of its %d labels are no regions of the results and are left out of the comparison with receptors: %s", len(without), len(labels), diag.Few(without, 8))
 	return l
 }
 
@@ -251,14 +251,6 @@ func checkSpace(space, atlas string, panel []receptor.Density) diag.List {
 		}
 	}
 	return l
-}
-
-// few lists names, at most eight.
-func few(names []string) string {
-	if len(names) > 8 {
-		return strings.Join(names[:8], ", ") + ", …"
-	}
-	return strings.Join(names, ", ")
 }
 
 // alignEffect compares one effect map, the group's and the people's, with the

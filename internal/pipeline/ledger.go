@@ -111,16 +111,23 @@ func allRecords(work string) ([]record, error) {
 }
 
 func hashFile(path string) (string, error) {
+	s, err := sourceOf(path)
+	return s.SHA256, err
+}
+
+// sourceOf digests a file.
+func sourceOf(path string) (Source, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return Source{}, err
 	}
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return Source{}, err
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return Source{File: filepath.Base(path), SHA256: hex.EncodeToString(h.Sum(nil)), Bytes: n}, nil
 }
 
 // A keyer digests everything that can change a participant's numbers.
@@ -269,9 +276,11 @@ func (w *worker) key() (string, error) {
 			k.file("T1w", w.ds.Abs(t))
 		}
 		var l diag.List
-		of := w.c.givenScan(sc.Entities, w.c.spaceName(), &l).files()
+		scan := w.c.givenScan(sc.Entities, w.c.spaceName(), &l)
+		of := append(scan.masks(), scan.transforms()...)
 		if len(sc.T1w) > 0 {
-			of = append(of, w.c.givenAnatomy(sc.T1w[0], w.c.spaceName(), &l).files()...)
+			a := w.c.givenAnatomy(sc.T1w[0], w.c.spaceName(), &l)
+			of = append(append(of, a.masks()...), a.transforms()...)
 		}
 		for _, f := range of {
 			k.file("given", f)

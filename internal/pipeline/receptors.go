@@ -145,7 +145,7 @@ func (p *PanelFiles) Keep(targets []string, file, field string) diag.List {
 	}
 	found := "the panel has no target " + strings.Join(quoted, ", ")
 	if lost := p.lost(); len(lost) > 0 {
-		found += "; the table has rows of files that are not there: " + few(lost)
+		found += "; the table has rows of files that are not there: " + diag.Few(lost, 8)
 	}
 	l.Errorf(file, field, fix, "%s", found)
 	return l
@@ -321,7 +321,7 @@ func readMap(file string) (*voxel.Image, error) {
 
 // addError adds an error of reading file to l.
 func addError(l *diag.List, file string, err error) {
-	if err := keep(l, err); err != nil {
+	if err := l.Collect(err); err != nil {
 		l.Add(&diag.Problem{File: file, Found: "it cannot be read: " + rootCause(err), Fix: "check the path", Err: err})
 	}
 }

@@ -74,10 +74,18 @@ type PureResult struct {
 
 // A StepResult says how a step that can fail went.
 type StepResult struct {
-	Step   string            `json:"step"`
-	OK     bool              `json:"ok"`
-	Detail string            `json:"detail"`
-	Values map[string]Number `json:"values,omitempty"`
+	Step    string            `json:"step"`
+	OK      bool              `json:"ok"`
+	Detail  string            `json:"detail"`
+	Values  map[string]Number `json:"values,omitempty"`
+	Sources []Source          `json:"sources,omitempty"` // files that the user gave for it
+}
+
+// A Source is a file that a step was taken from, as it was then.
+type Source struct {
+	File   string `json:"file"` // its name alone
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
 }
 
 // A RegionResult is one region of one scan.

@@ -326,8 +326,9 @@ func (s *scan) findBrain() error {
 			return err
 		}
 		s.mask = m
-		s.steps = append(s.steps, taken(givenMaskStep, s.given.mask))
-		return nil
+		st, err := taken(givenMaskStep, s.given.mask)
+		s.steps = append(s.steps, st)
+		return err
 	}
 	s.step("find the brain in the scan")
 	var prior *voxel.Image
@@ -362,13 +363,12 @@ func (s *scan) toT1w() error {
 			return refused(s.given.toT1w, "give the transform that carries images of the scan to the T1w image", "it takes the brain of the T1w image outside the scan")
 		}
 		s.toAnatomy, s.onAnatomy = back.Inverse(), true
-		st := taken(givenToT1wStep, s.given.toT1w)
-		if !s.blind {
-			q := register.Check(s.look, s.anatomy.t1, s.toAnatomy, register.Options{Seed: s.set.Seed, Workers: s.set.Workers})
-			if f := q.Fault(); f != "" { // a few mm the wrong way round, for example
-				st.OK = false
-				st.Detail += ", but the images do not match there (" + f + "): are its directions exchanged?"
-			}
+		st, err := taken(givenToT1wStep, s.given.toT1w)
+		if err != nil {
+			return err
+		}
+		if err := s.checkToT1w(&st); err != nil {
+			return err
 		}
 		s.steps = append(s.steps, st)
 		return nil
@@ -432,17 +432,22 @@ func (s *scan) takeToTemplate() error {
 	if !meets(there.Map, s.space.brain, s.series.Grid) {
 		return refused(s.given.toTemplate, "give the transform that carries images of the scan to the template", "it takes the brain of the template outside the scan")
 	}
-	s.steps = append(s.steps, taken(givenToSpaceStep, s.given.toTemplate))
+	st, err := taken(givenToSpaceStep, s.given.toTemplate, s.given.fromTemplate)
+	if err != nil {
+		return err
+	}
+	s.steps = append(s.steps, st)
 	s.toTemplate, s.onTemplate = there.Map, true
+	way := givenWay{there: there.Map, file: s.given.toTemplate, back: s.given.fromTemplate, image: "the scan", grid: s.series.Grid}
 	if m, ok := oneAffine(there.Map); ok {
 		s.toTemplate, s.fromTemplate = m, m.Inverse()
-		return nil
+		return way.checkAffine(s.space, m)
 	}
-	near := nearestAffine(there.Map, s.space.brain)
-	if !near.Invertible() {
-		return refused(s.given.toTemplate, "register the image anew", "the transform is singular over the brain of the template")
+	_, back, err := way.returning(s.space, s.series.Grid, s.set.Workers)
+	if err != nil {
+		return err
 	}
-	s.fromTemplate = inverted(there.Map, near, s.series.Grid, s.set.Workers)
+	s.fromTemplate = back
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -174,26 +175,11 @@ func templatePriors(c *Config, s *space, l *diag.List) (*tissue.Tissues, error) 
 			return nil, err
 		}
 		l.Add(h.Warnings...)
-		low, high := float32(0), float32(0)
-		for _, v := range m.Data {
-			if v-v == 0 {
-				low, high = min(low, v), max(high, v)
-			}
+		out, why := probabilities(m, s.t1.Grid, c.Workers)
+		if why != "" {
+			l.Errorf(path, flag, "give a map of probabilities in the world of the template, scaled to 0 … 1", "%s", why)
 		}
-		if low < -0.01 || high > 1.01 || high < 0.2 {
-			l.Errorf(path, flag, "give a map of probabilities, scaled to 0 … 1", "values from %.3g to %.3g", low, high)
-			return nil, nil
-		}
-		if !m.Same(s.t1.Grid, 0.1) {
-			m = voxel.Average(m, s.t1.Grid, nil, 0, c.Workers)
-		}
-		for n, v := range m.Data {
-			m.Data[n] = min(max(v, 0), 1)
-			if v != v {
-				m.Data[n] = 0
-			}
-		}
-		return m, nil
+		return out, nil
 	}
 	gm, err := read(c.TemplateGM, "--template-gm")
 	if err != nil || gm == nil {
@@ -217,6 +203,36 @@ func templatePriors(c *Config, s *space, l *diag.List) (*tissue.Tissues, error) 
 		csf = restOf(s.brain, gm, wm)
 	}
 	return &tissue.Tissues{GM: gm, WM: wm, CSF: csf}, nil
+}
+
+// probabilities brings a map of probabilities onto the grid g, with 0 where it
+// says nothing. If its values are none, or there are hardly any on g, it returns
+// nil and says why.
+func probabilities(m *voxel.Image, g voxel.Grid, workers int) (out *voxel.Image, why string) {
+	low, high := float32(0), float32(0)
+	for _, v := range m.Data {
+		if v-v == 0 {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	if low < -0.01 || high > 1.01 || high < 0.2 {
+		return nil, fmt.Sprintf("values from %.3g to %.3g", low, high)
+	}
+	if !m.Same(g, 0.1) {
+		m = voxel.Average(m, g, nil, 0, workers)
+	}
+	most := float32(0)
+	for n, v := range m.Data {
+		if v != v {
+			v = 0
+		}
+		m.Data[n] = min(max(v, 0), 1)
+		most = max(most, m.Data[n])
+	}
+	if !(most > 0.2) {
+		return nil, fmt.Sprintf("where the image is, the largest value is %.3g", most)
+	}
+	return m, ""
 }
 
 // restOf returns what grey and white matter leave of the brain.

@@ -23,11 +23,12 @@ func TestTemplatePriors(t *testing.T) {
 		}
 		return p
 	}
-	percent, away := tpl.Grey.Clone(), tpl.Grey.Clone()
+	percent, away, beside := tpl.Grey.Clone(), tpl.Grey.Clone(), tpl.Grey.Clone()
 	for n, v := range percent.Data {
 		percent.Data[n] = 100 * v
 	}
 	away.Affine = voxel.Translation(voxel.Vec{0, 200, 0}).Mul(away.Affine)
+	beside.Affine = voxel.Translation(voxel.Vec{0, 90, 0}).Mul(beside.Affine)
 	gm, wm := write("gm.nii.gz", tpl.Grey), write("wm.nii.gz", tpl.White)
 	s := &space{t1: tpl.T1w, brain: tpl.Mask}
 	for _, tt := range []struct {
@@ -35,7 +36,8 @@ func TestTemplatePriors(t *testing.T) {
 	}{
 		{"whole", gm, wm, ""},
 		{"percent", write("percent.nii.gz", percent), wm, "values from 0 to 100"},
-		{"elsewhere", write("away.nii.gz", away), write("away2.nii.gz", away), "do not fill the brain"},
+		{"elsewhere", write("away.nii.gz", away), wm, "the largest value is 0"},
+		{"beside", write("beside.nii.gz", beside), write("beside2.nii.gz", beside), "do not fill the brain"},
 		{"half a pair", gm, "", "one without the other"},
 	} {
 		var l diag.List
