@@ -314,13 +314,13 @@ func maskFile(path string, g voxel.Grid, workers int) (*voxel.Mask, error) {
 	return m, nil
 }
 
-// What tells a way to the T1w image that is wrong. In 190 poses of six simulated
-// scans and a real one (M0 and CBF, docs/methods/anatomy.md) the images matched
-// better by 6 % and more at the right pose than at its inverse from a
-// displacement of 1 mm on, and never worse.
+// What tells a way to the T1w image that is wrong. In six simulated scans (M0 and
+// noisy CBF) and a real one the images matched at least 6 % better at the right
+// pose than at its inverse from a displacement of 1 to 2 mm on, and never 1 %
+// worse; docs/methods/anatomy.md.
 const (
 	clearlyBetter = 1.05 // ratio of mutual informations
-	farAway       = 4.0  // [mm]: a voxel of a scan; programs differ by less where a scan is distorted
+	farAway       = 4.0  // [mm]: a voxel of a scan
 )
 
 // checkToT1w compares the match of scan and T1w image at the given transform
