@@ -2,9 +2,9 @@
 // another: [Rigid] (6 parameters) within a person, [Affine] (12) between
 // people, [Deformable] (a smooth invertible field) where anatomies differ by
 // more than that, and [Motion] for the volumes of a series. [Boundary] lays a
-// perfusion-weighted scan onto the border of white matter, and
-// [DeformablePerfusion] a template onto a scan without a T1-weighted image. It
-// estimates only; voxel.Resample applies.
+// perfusion-weighted scan onto the border of white matter, [AffinePerfusion] and
+// [DeformablePerfusion] a template's tissues onto a scan without a T1-weighted
+// image. It estimates only; voxel.Resample applies.
 //
 // # Convention
 //

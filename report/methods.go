@@ -40,7 +40,7 @@ type Info struct {
 	Tissue     string   // how grey and white matter were found: "a T1-weighted image of the same person"
 	ToAnatomy  string   // "mutual information" or "boundary"; "": no T1-weighted image
 	Template   string   // name of the template
-	Warp       string   // "affine", "syn" (affine and deformation), "given" (by the user); "": not to template
+	Warp       string   // "affine", "syn" (affine and deformation), "perfusion" (the same by perfusion, without a T1w image), "given" (by the user); "": not to template
 	Atlas      string   // name of the atlas
 	Joined     []string // regions joined from labels: "sgACC = ACC_sub_L + ACC_sub_R"
 	Coverage   float64  // least coverage of a region that is reported, 0–1
@@ -332,6 +332,8 @@ func (w *writer) space(in Info) {
 			kind = "a transformation that had been found by other means"
 		case "syn":
 			kind = "an affine transformation and a symmetric diffeomorphic deformation of the T1-weighted image that maximised local cross-correlation (SyN type" + w.cite("avants2008") + ")"
+		case "perfusion":
+			kind = "an affine transformation and a stiff deformation (cubic B-splines, knots every 20 mm) for which the template's tissue maps explained perfusion, and M0 or control images where there were any, best, as there was no T1-weighted image"
 		}
 		tpl = "Images were brought to the template " + in.Template
 		if strings.Contains(in.Template, "2009") {

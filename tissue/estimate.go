@@ -20,6 +20,7 @@ type estimation struct {
 	prior   []logPrior        // of each, nil without
 	local   [][nClass]float32 // factors of the prior at the mixture's trust
 	workers int
+	even    bool // the mixed classes' slopes stay what they are
 	tied    bool // the pure classes' means and variances stay what they are
 
 	// The densities last asked for and whose they are; see table.
@@ -148,6 +149,7 @@ func (e *estimation) logLikelihood() float64 {
 // the histogram of y is one hump, from which classes and field can no longer be
 // told; if a distance between means shrinks to less than 0.6 of what it was,
 // those rounds are dropped and sharpen reports false. It returns their number.
+// Slopes are estimated from here on: smoothing mixes voxels in its own way.
 func (e *estimation) sharpen(y []float64) (int, bool) {
 	table := e.table()
 	type sums struct{ n, s, q [3]float64 }
@@ -191,6 +193,7 @@ func (e *estimation) sharpen(y []float64) (int, bool) {
 		e.y[i] = v * math.Exp(-e.log[i])
 	}
 	coef := slices.Clone(e.field.coef)
+	e.even = false
 	n, _ := e.run(20)
 	for c := range 2 {
 		if e.mix.mean[c+1]-e.mix.mean[c] < 0.6*(kept.mean[c+1]-kept.mean[c]) {
@@ -309,7 +312,10 @@ func (e *estimation) updateMixture() {
 		next.slope[a] = min(max(e.mix.slope[a]+min(max(step, -0.2), 0.2), -1), 1)
 	}
 	if e.tied {
-		next.mean, next.variance, next.slope = e.mix.mean, e.mix.variance, e.mix.slope
+		next.mean, next.variance = e.mix.mean, e.mix.variance
+	}
+	if e.tied || e.even {
+		next.slope = e.mix.slope
 	}
 	sum := 0.0
 	for k := range nClass {

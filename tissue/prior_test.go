@@ -86,7 +86,7 @@ func TestSegmentPriorsPerson(t *testing.T) {
 	sharp, repSharp := run(p.sharp.moved(away))
 	t.Logf("error of the fractions: alone %.4f, with priors %.4f (weight %.2f), 8 mm off %.4f (%.2f), sharp and off %.4f (%.2f)",
 		alone, right, repRight.PriorWeight, off, repOff.PriorWeight, sharp, repSharp.PriorWeight)
-	if alone > 0.066 || right > 0.95*alone || off > 1.02*alone || sharp > 1.02*alone {
+	if alone > 0.066 || right > 0.061 || right > 0.97*alone || off > 1.02*alone || sharp > 1.02*alone {
 		t.Errorf("error alone %.4f, with priors %.4f, 8 mm off %.4f, sharp and off %.4f", alone, right, off, sharp)
 	}
 	if repRight.PriorWeight < 0.9 || repSharp.PriorWeight > 0.7 {

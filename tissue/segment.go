@@ -196,6 +196,7 @@ func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, 
 			continue
 		}
 		e := bestStart(starts, newPolynomial(order, t1.Grid, b.at), b, sample, nil, calm, t1.Grid, opt.Workers)
+		e.even = true
 		rounds, settled := e.run(40)
 		more, sharp := e.sharpen(y)
 		keep(e, rounds+more, settled, sharp)

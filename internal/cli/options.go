@@ -50,7 +50,7 @@ type spaceFlags struct {
 	TemplateGM   string   `name:"template-gm" type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Probability of grey matter in the template; found beside it if named as TemplateFlow does (label-GM_probseg). Likewise --template-wm and --template-csf."`
 	TemplateWM   string   `name:"template-wm" type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Probability of white matter in the template."`
 	TemplateCSF  string   `name:"template-csf" type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Probability of CSF in the template; without it, what is left of its brain."`
-	Registration string   `enum:"syn,affine" default:"syn" group:"Standard space" help:"How the T1w image is brought to the template: syn (affine, then a smooth deformation), affine. A scan without a T1w image comes there by an affine map."`
+	Registration string   `enum:"syn,affine" default:"syn" group:"Standard space" help:"How the T1w image is brought to the template: syn (affine, then a smooth deformation), affine. A scan without a T1w image is brought there by perfusion: syn bends it stiffly, affine does not."`
 	Space        string   `placeholder:"NAME" group:"Standard space" help:"Name of the template's space for file names; taken from the template's file name if that says it."`
 	Atlas        string   `type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Label image (NIfTI) in the template's space."`
 	Labels       string   `type:"existingfile" placeholder:"FILE" group:"Standard space" help:"Label table of the atlas (_dseg.tsv); found beside it if named so."`

@@ -19,6 +19,7 @@ type anatomy struct {
 	placed   *placement   // nil if no registration to the template passed its check
 	tried    voxel.Affine // template world → T1w world, the affine map found, good or not
 	change   *voxel.Image // of volume by the deformation [log₂], on the template's grid; nil without one
+	extreme  report.Fact  // where that is more than fourfold
 	steps    []StepResult
 	overlays []report.Overlay
 	files    map[string]string // derivatives by what they hold, once written

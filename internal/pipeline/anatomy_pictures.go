@@ -190,7 +190,7 @@ func (a *anatomy) pictureJacobian(s *space, how StepResult) {
 		Fixed:    report.Layer{Name: "change of volume", Image: a.change, Kind: report.Effect, Unit: "log₂"},
 		Moving:   report.Layer{Name: "template " + s.name, Image: s.t1},
 		Outlines: []report.Outline{{Name: "template brain", Mask: s.brain}},
-		Measures: append(a.numbers(how, "jacobian"), factOf(st)),
+		Measures: append(a.numbers(how, "jacobian"), a.extreme),
 		Failed:   !how.OK || !st.OK,
 		Look:     "The person's volume over the template's, log₂ of the Jacobian determinant, the affine part divided out. Smooth patches, usually within ±1 (half to twice the volume). Sharp spots of strong colour inside the brain are places where the images were forced to match.",
 	})

@@ -314,13 +314,13 @@ func maskFile(path string, g voxel.Grid, workers int) (*voxel.Mask, error) {
 	return m, nil
 }
 
-// What tells a way to the T1w image that is wrong. In 190 poses of six simulated
-// scans and a real one (M0 and CBF, docs/methods/anatomy.md) the images matched
-// better by 6 % and more at the right pose than at its inverse from a
-// displacement of 1 mm on, and never worse.
+// What tells a way to the T1w image that is wrong. In six simulated scans (M0 and
+// noisy CBF) and a real one the images matched at least 6 % better at the right
+// pose than at its inverse from a displacement of 1 to 2 mm on, and never 1 %
+// worse; docs/methods/anatomy.md.
 const (
 	clearlyBetter = 1.05 // ratio of mutual informations
-	farAway       = 4.0  // [mm]: a voxel of a scan; programs differ by less where a scan is distorted
+	farAway       = 4.0  // [mm]: a voxel of a scan
 )
 
 // checkToT1w compares the match of scan and T1w image at the given transform
@@ -332,7 +332,7 @@ func (s *scan) checkToT1w(st *StepResult) error {
 	back := register.Check(s.look, s.anatomy.t1, s.toAnatomy.Inverse(), opt)
 	if back.Fault() == "" && !(clearlyBetter*at.Information >= back.Information) {
 		name := filepath.Base(s.given.toT1w)
-		return refused(s.given.toT1w, "exchange its direction: phasl transform convert --transform "+name+" --inverse, with --out under the same name in another folder; from-ASL_to-T1w carries images of the scan to the T1w image",
+		return refused(s.given.toT1w, "exchange its direction, under the same name in another folder: phasl transform convert --transform "+name+" --inverse --out OTHER/"+name+"; from-ASL_to-T1w carries images of the scan to the T1w image",
 			"it is the wrong way round: scan and T1w image match with its inverse (mutual information %.3f), and not as it is (%.3f)", back.Information, at.Information)
 	}
 	st.Values = map[string]Number{"information": Number(at.Information), "information_inverse": Number(back.Information)}

@@ -130,7 +130,25 @@ func (s *scan) registration() string {
 	if s.onAnatomy && s.anatomy.placed.bent() {
 		return registerSyN
 	}
+	if s.bent {
+		return registerPerfusion
+	}
 	return registerAffine
+}
+
+// givenWay lists the files from which the way to the template was taken.
+func (s *scan) givenWay() (out []Source) {
+	steps := s.steps
+	if s.anatomy != nil && s.onAnatomy {
+		steps = append(slices.Clone(s.anatomy.steps), steps...)
+	}
+	for _, st := range steps {
+		switch st.Step {
+		case givenTransformStep, affineStep, givenToT1wStep, givenToSpaceStep:
+			out = append(out, st.Sources...)
+		}
+	}
+	return out
 }
 
 // writeScan writes the derivatives of one scan.
@@ -188,12 +206,18 @@ func (w *worker) writeScan(s *scan) error {
 		if t, ok := s.toTemplate.(voxel.Affine); ok {
 			o.Files["asl_to_template"] = k.transform(t, "ASL", s.space.name)
 		}
+		if s.bent {
+			w.writeBent(s, k)
+		}
 		std := map[string]any{}
 		for key, v := range cbf {
 			std[key] = v
 		}
 		std["SpatialReference"] = s.space.name
 		std["Registration"] = s.registration()
+		if given := s.givenWay(); len(given) > 0 {
+			std["GivenFiles"] = given
+		}
 		o.Files["cbf_template"] = k.image(s.stdCBF, "cbf", std, "space", s.space.name)
 		if s.stdATT != nil {
 			o.Files["att_template"] = k.image(s.stdATT, "att", meta("s", "Arterial transit time"), "space", s.space.name)
@@ -232,7 +256,11 @@ func (w *worker) writeAnatomy(a *anatomy, in *bids.Scan) error {
 	a.files = map[string]string{}
 	a.files["mask"] = k.file("mask", ".nii.gz", func(p string) error { return nifti.WriteMask(p, a.brain, nifti.Options{}) }, "desc", "brain")
 	for label, name := range k.fractions(a.tissues, func(label string) map[string]any {
-		return map[string]any{"Description": "Fraction of the voxel that is " + label, "Units": "1", "Sources": src}
+		meta := map[string]any{"Description": "Fraction of the voxel that is " + label, "Units": "1", "Sources": src}
+		if st := a.step(givenTissueStep); st.done() {
+			meta["GivenFiles"] = st.Sources
+		}
+		return meta
 	}) {
 		a.files["probseg_"+label] = name
 	}

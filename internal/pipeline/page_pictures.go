@@ -85,7 +85,7 @@ func (s *scan) overlays() []report.Overlay {
 			Look:     "Cortex and deep grey nuclei of the CBF map lie on those of the template, and the regions of interest on the anterior cingulate.",
 		}
 		if !s.onAnatomy {
-			st := step("ASL to template, affine")
+			st := step(directStep)
 			if s.given.toTemplate != "" {
 				st = step(givenToSpaceStep)
 			}
@@ -94,6 +94,9 @@ func (s *scan) overlays() []report.Overlay {
 		}
 		if rs := s.space.regions; rs != nil {
 			o.Labels, o.Regions = rs.onTemplate, rs.outlined
+		}
+		if !s.onAnatomy && s.given.toTemplate == "" {
+			out = append(out, s.directOverlays(step)...)
 		}
 		out = append(out, o)
 	}

@@ -43,6 +43,10 @@ func (p *placement) bent() bool { return p != nil && p.forward != nil }
 const (
 	registerSyN    = "syn"    // affine, then a deformation
 	registerAffine = "affine" // affine alone
+
+	// registerPerfusion: of a scan without a T1w image, affine, then a
+	// deformation by perfusion.
+	registerPerfusion = "perfusion"
 )
 
 // bend finds the deformation between template and T1w image, to be begun at
@@ -163,9 +167,11 @@ func (a *anatomy) compareTissues(s *space, workers int) overlap {
 		st.Detail += fmt.Sprintf(" (with the affine part alone %.2f, %.2f)", before.gm, before.wm)
 		st.Values["gm_dice_affine"], st.Values["wm_dice_affine"] = Number(before.gm), Number(before.wm)
 		if now.mean() < before.mean() {
-			// Nothing is wrong where the affine map fits as a deformation should.
-			st.OK = before.reaches(leastBent)
-			st.Detail = "the deformation lowered the overlap and was not used: " + st.Detail
+			what := "did not raise"
+			if before.mean()-now.mean() > 0.01 { // else the affine map is all there is to find
+				st.OK, what = false, "lowered"
+			}
+			st.Detail = "the deformation " + what + " the overlap and was not used: " + st.Detail
 			a.placed.forward, a.placed.inverse = nil, nil
 			now = before
 		}

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"math"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -87,10 +86,10 @@ func TestRealPeople(t *testing.T) {
 		if !(far > near+0.1) {
 			t.Errorf("transit time %.2f s in middle occipital cortex, %.2f s in the insula", float64(far), float64(near))
 		}
-		// Tissue maps come from the template by an affine, so grey and white
-		// matter mix; where they cannot be told apart, that must be said.
-		if !(sc.Quality.GMWMRatio > 1) && !slices.ContainsFunc(sc.Flags, func(f asl.Flag) bool { return f.Code == "grey-not-above-white" }) {
-			t.Errorf("grey matter is %.2f times white matter, and nothing says so", float64(sc.Quality.GMWMRatio))
+		// Tissue maps come from the template, bent onto the scan: 1.10 was
+		// measured, 1.00 by an affine map.
+		if !(sc.Quality.GMWMRatio > 1.05) || sc.Files["template_to_asl"] == "" {
+			t.Errorf("grey matter is %.2f times white matter; files %v", float64(sc.Quality.GMWMRatio), sc.Files)
 		}
 	})
 }

@@ -49,6 +49,8 @@ type scan struct {
 	bordered     bool            // by the border of white matter
 	toTemplate   voxel.Transform // template world → ASL world
 	fromTemplate voxel.Transform // and back
+	direct       voxel.Affine    // template world → ASL world without a T1w image and without bending
+	bent         bool            // and it was bent by perfusion
 	onTemplate   bool
 	tissues      *tissue.Tissues // on the grid of the series; nil if unknown
 	tissuesFrom  string
@@ -416,26 +418,7 @@ func (s *scan) toStandard() error {
 		s.toTemplate, s.onTemplate = chain(p.toT1w(), s.toAnatomy.Inverse()), true
 		s.fromTemplate = chain(s.toAnatomy, p.toTemplate())
 	default: // no T1w image, or none that could be used
-		s.step("register the scan to the template")
-		// Rigid first: a slab that shows part of the head lets an affine
-		// registration stretch it. Then affine, near there, guided by the
-		// brain alone.
-		opt := register.Options{Seed: s.set.Seed, Workers: s.set.Workers}
-		tpl, look := s.space.t1, s.look
-		if s.space.bare {
-			look = masked(s.look, s.mask)
-		}
-		r := register.Rigid(tpl, look, opt)
-		if distrust(&r); r.OK() {
-			near := opt
-			near.Init, near.Local = &r.Transform, true
-			near.FixedMask = voxel.Dilate(s.space.brain, brainMargin, s.set.Workers)
-			if fine := register.Affine(tpl, look, near); fine.OK() {
-				r = fine
-			}
-		}
-		s.steps = append(s.steps, registrationStep("ASL to template, affine", r))
-		s.toTemplate, s.fromTemplate, s.onTemplate = r.Transform, r.Transform.Inverse(), r.OK()
+		s.straight()
 	}
 	return nil
 }

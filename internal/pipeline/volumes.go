@@ -3,7 +3,9 @@ package pipeline
 import (
 	"fmt"
 	"math"
+	"strings"
 
+	"phasl/report"
 	"phasl/voxel"
 )
 
@@ -55,14 +57,15 @@ func (a *anatomy) measureChange(s *space, workers int) {
 		Detail: fmt.Sprintf("volumes change by %.2f to %.2f in the brain", math.Exp2(low), math.Exp2(high)),
 		Values: map[string]Number{"extreme_percent": Number(100 * share), "folded_percent": Number(100 * float64(folded) / float64(all)),
 			"log2_min": Number(low), "log2_max": Number(high)}}
+	words := "nowhere in the brain"
 	if extreme+folded > 0 {
-		st.Detail += fmt.Sprintf(", by more than a factor of %g in %.2g %% of it", math.Exp2(mostChange), 100*share)
+		words = fmt.Sprintf("in %.2g %% of the brain, most of it near %s", 100*share, s.whereMost(beyond, change))
 		if folded > 0 {
-			st.Detail += fmt.Sprintf(", of which the field folds in %d voxels", folded)
+			words += fmt.Sprintf("; the field folds in %d voxels", folded)
 		}
-		st.Detail += ": most of them near " + s.whereMost(beyond, change)
+		st.Detail += fmt.Sprintf("; by more than a factor of %g %s", math.Exp2(mostChange), words)
 	}
-	a.change = change
+	a.change, a.extreme = change, report.Fact{Name: fmt.Sprintf("more than × %g", math.Exp2(mostChange)), Value: words}
 	a.steps = append(a.steps, st)
 }
 
@@ -84,7 +87,7 @@ func (s *space) whereMost(m *voxel.Mask, change *voxel.Image) string {
 		}
 	}
 	p := m.World(m.Coord(at))
-	where := fmt.Sprintf("x %.0f, y %.0f, z %.0f mm of the template", p[0], p[1], p[2])
+	where := strings.ReplaceAll(fmt.Sprintf("x %.0f, y %.0f, z %.0f mm of the template", p[0], p[1], p[2]), "-", "−")
 	if s.regions == nil {
 		return where
 	}

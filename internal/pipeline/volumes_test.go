@@ -39,7 +39,7 @@ func TestExtremeChangeIsFlagged(t *testing.T) {
 		{"none", 1, 0, true, []string{"by 1.00 to 1.00 in the brain"}},
 		{"threefold", 3, 0, true, []string{"1.00 to 3.00"}},
 		// Voxels 70 to 80, central differences over two voxels: at the first and last the mean of 1 and the factor.
-		{"ninefold", 9, 100. * 11 / 80, false, []string{"1.00 to 9.00", "more than a factor of 4 in 14 %", "right_half"}},
+		{"ninefold", 9, 100. * 11 / 80, false, []string{"1.00 to 9.00", "more than a factor of 4 in 14 % of the brain", "right_half"}},
 		{"shrunk ninefold", 1. / 9, 100. * 9 / 80, false, []string{"0.11 to 1.00", "11 %"}},
 		{"folded", -1, 100. * 11 / 80, false, []string{"the field folds"}},
 	} {
