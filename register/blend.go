@@ -175,7 +175,8 @@ func (b *blend) tissueShare(at []int32) float64 {
 }
 
 // contrast returns the mean of the image in pure grey over that in pure white
-// matter, the polynomials taken at their mean over the points.
+// matter, the polynomials taken at their mean over the points; NaN if the former
+// is not positive.
 func (b *blend) contrast(at []int32) float64 {
 	var grey, white, sum float64
 	for _, n := range at {
@@ -190,7 +191,10 @@ func (b *blend) contrast(at []int32) float64 {
 		}
 		grey, white, sum = grey+w*(b.beta[0]+poly), white+w*(b.beta[1]+poly/3), sum+w
 	}
-	if white <= 0 && grey > 0 {
+	switch {
+	case !(grey > 0):
+		return math.NaN()
+	case white <= 0:
 		return math.Inf(1)
 	}
 	return grey / white

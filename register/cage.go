@@ -47,6 +47,22 @@ func newCage(o *overlay) *cage {
 	return g
 }
 
+// free returns the number of coefficients near whose knot a point counts.
+func (g *cage) free() int {
+	near := make([]bool, g.len())
+	for _, n := range g.o.at {
+		i, j, k := g.o.lattice.Coord(int(n))
+		near[i/knotPoints+1+g.dim[0]*(j/knotPoints+1+g.dim[1]*(k/knotPoints+1))] = true
+	}
+	n := 0
+	for _, in := range near {
+		if in {
+			n += 3
+		}
+	}
+	return n
+}
+
 func (g *cage) len() int { return g.dim[0] * g.dim[1] * g.dim[2] }
 
 // splineWeights returns the weights of the four knots around a point at t, 0 to

@@ -162,7 +162,10 @@ func (o *overlay) look() bool {
 	return true
 }
 
-// cost returns Σ ½ n ln σ², to be lowered.
+// cost returns Σ ½ n ln σ², to be lowered. n is the number of points, seen or not,
+// so that nothing is gained by moving points out of sight; steps weigh what is
+// seen by its weights over σ², so that the stiffness is a little more than stated
+// where little is seen or much is outlying.
 func (o *overlay) cost() float64 {
 	sum := 0.0
 	for _, b := range o.blends {

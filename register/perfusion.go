@@ -34,21 +34,26 @@ type PerfusionMatch struct {
 	// white matter and fluid are taken for one.
 	Tissue float64
 
-	Contrast float64 // perfusion of grey over that of white matter
+	Contrast float64 // perfusion of grey over that of white matter; NaN where that of grey is not positive
+
+	reason string // why there is no match at all
 }
 
 // leastTissue and leastGreyOverWhite are [PerfusionMatch.Tissue] and
 // [PerfusionMatch.Contrast] below which a match is refused. The right poses of
-// docs/methods/registration.md have 0.05 to 0.14 and 1.7 to 2.6; wrong ones (turned
-// by a right angle or two) up to 0.034 and 1.4, never both near these limits.
+// docs/methods/registration.md have 0.05 to 0.14 and 1.7 to 2.6, the real one of
+// least contrast 1.36; wrong ones up to 0.034 (turned by a right angle or two) and
+// 0.042 (10 mm off, in noise).
 const (
-	leastTissue        = 0.03
+	leastTissue        = 0.045
 	leastGreyOverWhite = 1.3
 )
 
 // Fault returns why the match is not to be trusted, "" if it is.
 func (m PerfusionMatch) Fault() string {
 	switch {
+	case m.reason != "":
+		return m.reason
 	case !(m.Tissue >= leastTissue):
 		return fmt.Sprintf("perfusion hardly follows the template's tissues (%.1f %% of its variance)", 100*m.Tissue)
 	case !(m.Contrast >= leastGreyOverWhite):
@@ -79,23 +84,57 @@ func (m PerfusionMatch) Fault() string {
 func AffinePerfusion(p PerfusionPair, init voxel.Affine, workers int) (voxel.Affine, PerfusionMatch) {
 	p.check()
 	nan := math.NaN()
-	none := PerfusionMatch{nan, nan, nan, nan}
-	q, fault := p.prepared()
-	if fault != "" || !init.Invertible() {
-		return init, none
+	none := func(reason string) (voxel.Affine, PerfusionMatch) {
+		return init, PerfusionMatch{nan, nan, nan, nan, reason}
 	}
-	at, match := init, none
+	q, fault := p.prepared()
+	if fault != "" {
+		return none(fault)
+	}
+	if !init.Invertible() {
+		return none("the map to begin at is singular")
+	}
+	at := init
+	var match PerfusionMatch
 	for _, width := range overlayWidths {
 		o := newOverlay(&q, width, at, workers)
 		if !o.affineFit() {
-			return init, none
+			return none(seesTooLittle)
 		}
 		at, match = o.affine, o.match()
 	}
 	if size := at.Det() / init.Det(); !(size > 0.6 && size < 1.6) {
-		return init, none
+		return none(fmt.Sprintf("the head would change its volume by a factor of %.2f", size))
 	}
 	return at, match
+}
+
+// seesTooLittle is the reason where less than a fifth of the points are seen.
+const seesTooLittle = "the scan shows too little of the template's brain, or nothing but what the tissues explain"
+
+// MatchPerfusion says how well the template's tissues explain the scan through
+// the map t, template world → scan world, such as one that somebody else found.
+//
+// It panics if a shape is not its grid's.
+func MatchPerfusion(p PerfusionPair, t voxel.Transform, workers int) PerfusionMatch {
+	p.check()
+	nan := math.NaN()
+	q, fault := p.prepared()
+	if fault != "" {
+		return PerfusionMatch{nan, nan, nan, nan, fault}
+	}
+	o := newOverlay(&q, overlayWidths[len(overlayWidths)-1], voxel.Identity(), workers)
+	for n := range o.lattice.Len() {
+		x := o.lattice.World(o.lattice.Coord(n))
+		y := t.Map(x)
+		for a := range o.shift {
+			o.shift[a][n] = float32(y[a] - x[a])
+		}
+	}
+	if !o.look() {
+		return PerfusionMatch{nan, nan, nan, nan, seesTooLittle}
+	}
+	return o.match()
 }
 
 // overlayWidths are the FWHM [mm] by which a scan's images are smoothed, coarse
@@ -121,7 +160,8 @@ var overlayWidths = [2]float64{9, 5}
 // Before and After of the result are the mean share of variance explained.
 // Reason is set if the tissues do not explain the scan ([PerfusionMatch.Fault]),
 // if volumes change by more than a factor of 2.5, if forward and inverse field
-// differ, or if nothing is gained.
+// differ, or if Σ n ln σ² falls by less than twice the number of coefficients that
+// have points of the template around them.
 //
 // It panics if a shape is not its grid's.
 func DeformablePerfusion(p PerfusionPair, init voxel.Affine, workers int) Deformation {
@@ -137,14 +177,15 @@ func DeformablePerfusion(p PerfusionPair, init voxel.Affine, workers int) Deform
 		return out
 	}
 	var field *cage
+	var straight float64 // cost of the affine map
 	for i, width := range overlayWidths {
 		o := newOverlay(&q, width, init, workers)
 		if i == len(overlayWidths)-1 { // before, at the resolution of the end
 			if !o.look() {
-				out.Reason = "the scan shows too little of the template's brain"
+				out.Reason = seesTooLittle
 				return out
 			}
-			out.Before = o.explained()
+			out.Before, straight = o.explained(), o.cost()
 		}
 		next := newCage(o)
 		if field != nil {
@@ -152,7 +193,7 @@ func DeformablePerfusion(p PerfusionPair, init voxel.Affine, workers int) Deform
 		}
 		level, ok := next.solve()
 		if !ok {
-			out.Reason = "the scan shows too little of the template's brain"
+			out.Reason = seesTooLittle
 			return out
 		}
 		out.Levels = append(out.Levels, level)
@@ -173,8 +214,9 @@ func DeformablePerfusion(p PerfusionPair, init voxel.Affine, workers int) Deform
 		out.Reason = fmt.Sprintf("volumes would change by factors of %.2f to %.2f, more than a scan of this resolution can tell", out.JacobianMin, out.JacobianMax)
 	case !(out.InverseMean <= leastInverse):
 		out.Reason = fmt.Sprintf("forward and inverse field differ by %.3g mm on average", out.InverseMean)
-	case !(out.After > out.Before):
-		out.Reason = fmt.Sprintf("the deformation explains no more (%.3f, before %.3f)", out.After, out.Before)
+	case !(2*(straight-field.o.cost()) > 2*float64(field.free())):
+		// Akaike's criterion: what chance gains by so many coefficients.
+		out.Reason = fmt.Sprintf("the deformation explains hardly more than chance would (%.3f, before %.3f)", out.After, out.Before)
 	}
 	return out
 }

@@ -20,7 +20,7 @@ type estimation struct {
 	prior   []logPrior        // of each, nil without
 	local   [][nClass]float32 // factors of the prior at the mixture's trust
 	workers int
-	even    bool // the mixed classes' slopes stay what they are
+	free    bool // the slope is estimated
 	tied    bool // the pure classes' means and variances stay what they are
 
 	// The densities last asked for and whose they are; see table.
@@ -148,9 +148,10 @@ func (e *estimation) logLikelihood() float64 {
 // it belongs to by the smoothed image, and goes on from there. In a noisy image
 // the histogram of y is one hump, from which classes and field can no longer be
 // told; if a distance between means shrinks to less than 0.6 of what it was,
-// those rounds are dropped and sharpen reports false. It returns their number.
-// Slopes are estimated from here on: smoothing mixes voxels in its own way.
-func (e *estimation) sharpen(y []float64) (int, bool) {
+// those rounds are dropped and sharp is false. It returns the rounds and whether
+// they settled. The slope is estimated from here on: smoothing mixes voxels in its
+// own way.
+func (e *estimation) sharpen(y []float64) (rounds int, settled, sharp bool) {
 	table := e.table()
 	type sums struct{ n, s, q [3]float64 }
 	parts := make([]sums, (len(y)+pieceSize-1)/pieceSize)
@@ -193,18 +194,18 @@ func (e *estimation) sharpen(y []float64) (int, bool) {
 		e.y[i] = v * math.Exp(-e.log[i])
 	}
 	coef := slices.Clone(e.field.coef)
-	e.even = false
-	n, _ := e.run(20)
+	e.free = true
+	n, settled := e.run(40)
 	for c := range 2 {
 		if e.mix.mean[c+1]-e.mix.mean[c] < 0.6*(kept.mean[c+1]-kept.mean[c]) {
 			e.mix = kept
 			copy(e.field.coef, coef)
 			e.applyField()
 			e.applyTrust()
-			return n, false
+			return n, settled, false
 		}
 	}
-	return n, true
+	return n, settled, true
 }
 
 // pieceSize is the number of voxels whose sums are formed together.
@@ -212,10 +213,11 @@ const pieceSize = 4096
 
 // run alternates expectation, maximisation and, every second round, the bias
 // field, until no mean moves by more than 2e-3 of the distance between CSF and
-// white matter, the trust in a prior by more than 8e-3, the slope of a mixed
-// class by more than 0.01, and the field settles too, but for at most limit
+// white matter, the trust in a prior by more than 8e-3, the slope within two
+// rounds by more than 0.01, and the field settles too, but for at most limit
 // rounds. It returns the rounds and whether it settled.
 func (e *estimation) run(limit int) (int, bool) {
+	earlier := e.mix.slope // two rounds before
 	for round := 1; round <= limit; round++ {
 		before, trust, slope := e.mix.mean, e.mix.trust, e.mix.slope
 		moved := 0.0
@@ -229,9 +231,9 @@ func (e *estimation) run(limit int) (int, bool) {
 			moved = max(moved, math.Abs(e.mix.mean[c]-before[c])/span)
 		}
 		moved = max(moved, math.Abs(e.mix.trust-trust)/4)
-		for a, s := range slope {
-			moved = max(moved, math.Abs(e.mix.slope[a]-s)/5)
-		}
+		// Every second round the field moves, and the slope to and fro with it.
+		moved = max(moved, math.Abs(e.mix.slope-earlier)/5)
+		earlier = slope
 		if moved < 2e-3 && round > 6 && (!fit || round%2 == 0) {
 			return round, true
 		}
@@ -240,13 +242,13 @@ func (e *estimation) run(limit int) (int, bool) {
 }
 
 // updateMixture performs one round of expectation and maximisation for means,
-// variances, weights, slopes and the trust in the prior.
+// variances, weights, the slope and the trust in the prior.
 func (e *estimation) updateMixture() {
 	ref := e.mix.mean // squares about the old means lose no digits
 	var n, s, q [3]float64
 	var weight, offered [nClass]float64
 	total, slope, bend := 0.0, 0.0, 0.0
-	var tilt, about [2]float64
+	var tilt, about float64
 	e.posteriors(func(h *heap, i int, d *densities, p *[nClass]float64) {
 		for c := range 3 {
 			r := p[pureClass[c]]
@@ -257,11 +259,9 @@ func (e *estimation) updateMixture() {
 		for k := range nClass {
 			weight[k] += h.n * p[k]
 		}
-		for a := range 2 {
-			x := p[2*a+1] * d.tilt[a]
-			tilt[a] += h.n * x
-			about[a] += h.n * x * x
-		}
+		x := p[1] * d.tilt
+		tilt += h.n * x
+		about += h.n * x * x
 		total += h.n
 		if e.prior == nil {
 			return
@@ -304,17 +304,16 @@ func (e *estimation) updateMixture() {
 		next.variance[c] = max(e.mix.floor, (q[c]-s[c]*shift+own*pooled)/(n[c]+own))
 	}
 	next.limitSpread()
-	for a := range 2 {
-		// A scoring step, as expectation and maximisation go on for hundreds of
-		// rounds. A class of which little can be told stays near uniform.
-		const few = 30
-		step := (tilt[a] - few*e.mix.slope[a]) / (about[a] + few)
-		next.slope[a] = min(max(e.mix.slope[a]+min(max(step, -0.2), 0.2), -1), 1)
-	}
+	// A scoring step, as expectation and maximisation go on for hundreds of
+	// rounds. What is usual counts for as much as the information of 100 voxels
+	// whose class is certain and whose fraction is 0 or 1.
+	const usual = 100
+	step := (tilt - usual*(e.mix.slope-usualSlope)) / (about + usual)
+	next.slope = min(max(e.mix.slope+min(max(step, -0.2), 0.2), -1), 1)
 	if e.tied {
 		next.mean, next.variance = e.mix.mean, e.mix.variance
 	}
-	if e.tied || e.even {
+	if e.tied || !e.free {
 		next.slope = e.mix.slope
 	}
 	sum := 0.0

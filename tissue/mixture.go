@@ -19,7 +19,7 @@ var pureClass = [3]int{0, 2, 4}
 type mixture struct {
 	mean, variance [3]float64      // of pure CSF, GM, WM
 	weight         [nClass]float64 // of the classes, adding up to 1
-	slope          [2]float64      // of the density 1 + slope·(2f − 1) of the brighter tissue's fraction f in the mixed classes; −1 to 1
+	slope          float64         // of the density 1 + slope·(2f − 1) of grey matter's fraction f in voxels mixed with CSF; −1 to 1
 	floor          float64         // lower bound of the variances
 	trust          float64         // exponent of the local prior, 0 to 1
 }
@@ -33,12 +33,14 @@ type densityTable struct {
 	row       [tableSize + 1]densities
 }
 
-// densities at one intensity: of each class, and of the two mixed classes the
-// expected fraction f of the brighter tissue and the derivative of the logarithm
-// of the density with respect to the slope, E[(2f − 1)/(1 + slope·(2f − 1))].
+// densities at one intensity: of each class, of the two mixed classes the expected
+// fraction f of the brighter tissue, and of the first the derivative of the
+// logarithm of the density with respect to the slope,
+// E[(2f − 1)/(1 + slope·(2f − 1))].
 type densities struct {
-	d       [nClass]float64
-	f, tilt [2]float64
+	d    [nClass]float64
+	f    [2]float64
+	tilt float64
 }
 
 // tableSize is the number of steps: the narrowest class allowed (see floor) has
@@ -69,8 +71,8 @@ func (t *densityTable) at(y float64, out *densities) {
 	}
 	for k := range 2 {
 		out.f[k] = a.f[k] + w*(b.f[k]-a.f[k])
-		out.tilt[k] = a.tilt[k] + w*(b.tilt[k]-a.tilt[k])
 	}
+	out.tilt = a.tilt + w*(b.tilt-a.tilt)
 }
 
 // components are the Gaussians a mixture is made of: the pure tissues and, for
@@ -78,11 +80,11 @@ func (t *densityTable) at(y float64, out *densities) {
 type components struct {
 	pure  [3]gaussian
 	mixed [2][mixSteps]gaussian
-	slope [2]float64
+	slope [2]float64 // of each mixed class
 }
 
 func (m *mixture) components() *components {
-	c := components{slope: m.slope}
+	c := components{slope: [2]float64{m.slope, 0}}
 	for t := range 3 {
 		c.pure[t] = newGaussian(m.mean[t], m.variance[t])
 	}
@@ -116,7 +118,10 @@ func (c *components) at(y float64) densities {
 		out.d[2*a+1] = s / mixSteps
 		out.f[a] = 0.5
 		if s > 0 {
-			out.f[a], out.tilt[a] = sf/s, st/s
+			out.f[a] = sf / s
+			if a == 0 {
+				out.tilt = st / s
+			}
 		}
 	}
 	return out
@@ -133,6 +138,11 @@ func (g *gaussian) at(y float64) float64 {
 	return math.Exp(-d*d/g.twoVar) / g.norm
 }
 
+// usualSlope is what the slope of the mixture begins at and is drawn to where an
+// image does not tell it: in the middle of what phantoms of other blur and noise
+// have (docs/methods/tissue.md).
+const usualSlope = 0.7
+
 // startMixtures returns mixtures to start from, the first from the three groups
 // that divide the histogram with the least variance within groups (Otsu's
 // criterion), found exactly over 128 bins between the 0.5th and 99.5th
@@ -141,7 +151,7 @@ func (g *gaussian) at(y float64) float64 {
 // and grey matter and CSF to the shares of it that T1-weighted images have. It
 // returns none if there are fewer than 100 values or no contrast.
 func startMixtures(y []float64) []mixture {
-	var m mixture
+	m := mixture{slope: usualSlope}
 	if len(y) < 100 {
 		return nil
 	}
@@ -206,7 +216,7 @@ func startMixtures(y []float64) []mixture {
 	for _, q := range []float64{0.75, 0.9} {
 		white := s[int(q*float64(len(s)-1))]
 		for _, grey := range []float64{0.65, 0.8} {
-			v := mixture{floor: m.floor, mean: [3]float64{0.35 * white, grey * white, white}, weight: [nClass]float64{0.1, 0.1, 0.35, 0.1, 0.35}}
+			v := mixture{floor: m.floor, slope: usualSlope, mean: [3]float64{0.35 * white, grey * white, white}, weight: [nClass]float64{0.1, 0.1, 0.35, 0.1, 0.35}}
 			for c := range 3 {
 				v.variance[c] = max(m.floor, white*white*(1-grey)*(1-grey)/9)
 			}

@@ -87,7 +87,7 @@ func informed(y []float64, sample []int32, prior []logPrior) (m mixture, ok bool
 		m.mean[c] = s[c] / n[c]
 		m.variance[c] = max(m.floor, q[c]/n[c]-m.mean[c]*m.mean[c])
 	}
-	m.weight = [nClass]float64{0.3, 0.05, 0.3, 0.05, 0.3}
+	m.weight, m.slope = [nClass]float64{0.3, 0.05, 0.3, 0.05, 0.3}, usualSlope
 	return m, hi > lo && m.mean[csf] < m.mean[gm] && m.mean[gm] < m.mean[wm]
 }
 
@@ -126,6 +126,7 @@ func (b *brainVoxels) consult(img [3]*voxel.Image, g voxel.Grid, sample []int32,
 	e := newEstimation(start, &field, b, sample, prior, y, g, workers)
 	// In very large voxels hardly one is pure CSF, and the prior would draw mixed
 	// ones into it.
+	e.free = true
 	e.tied = !begun && math.Cbrt(g.VoxelVolume()) > 3.5
 	e.applyField()
 	rounds, settled := e.run(40)

@@ -196,10 +196,9 @@ func Segment(t1 *voxel.Image, brain *voxel.Mask, opt SegmentOptions) (*Tissues, 
 			continue
 		}
 		e := bestStart(starts, newPolynomial(order, t1.Grid, b.at), b, sample, nil, calm, t1.Grid, opt.Workers)
-		e.even = true
 		rounds, settled := e.run(40)
-		more, sharp := e.sharpen(y)
-		keep(e, rounds+more, settled, sharp)
+		more, sharper, sharp := e.sharpen(y)
+		keep(e, rounds+more, settled && sharper, sharp)
 	}
 	if fit == nil {
 		rep.Method = "none"

@@ -17,7 +17,11 @@ func checkAll(ds *bids.Dataset, people []person, c *Config, s *shapes) [][]diag.
 	out := make([][]diag.List, len(people))
 	par.Do(c.Workers, len(people), func(i int) {
 		for _, sc := range people[i].scans {
-			out[i] = append(out[i], check(ds, sc, c.overrides, s))
+			l := check(ds, sc, c.overrides, s)
+			if c.Template != "" {
+				l.Add(withoutT1w(sc)...)
+			}
+			out[i] = append(out[i], l)
 		}
 	})
 	return out
@@ -34,6 +38,15 @@ func check(ds *bids.Dataset, sc *bids.Scan, overrides map[string]string, s *shap
 				l.Errorf(t1w, "", "replace the file", "%v", err)
 			}
 		}
+	}
+	return l
+}
+
+// withoutT1w warns of a scan that comes to the template without a T1w image.
+func withoutT1w(sc *bids.Scan) (l diag.List) {
+	if len(sc.T1w) == 0 {
+		l.Warnf(sc.Path, "", "add the T1w image to anat/, if there is one",
+			"the person has no T1w image: the scan is laid onto the template by its perfusion, right to 3 to 4 mm, so trust lobes and cingulate regions, not single folds; grey and white matter are the template's")
 	}
 	return l
 }

@@ -296,11 +296,25 @@ func affineFile(path string, fixed, moving voxel.Grid) (voxel.Affine, error) {
 	return m, nil
 }
 
-// maskFile reads a mask and brings it onto the grid g.
+// maskFile reads a mask and brings it onto the grid g. An image of other values
+// than nothing and one, such as a brain that a skull was taken from, is refused.
 func maskFile(path string, g voxel.Grid, workers int) (*voxel.Mask, error) {
-	m, _, err := nifti.ReadMask(path)
+	img, _, err := nifti.ReadImage(path)
 	if err != nil {
 		return nil, err
+	}
+	m := voxel.NewMask(img.Grid)
+	mark := float32(0)
+	for n, v := range img.Data {
+		if m.In[n] = v != 0 && v-v == 0; !m.In[n] {
+			continue
+		}
+		if mark == 0 {
+			mark = v
+		}
+		if v != mark {
+			return nil, refused(path, "give a mask, 1 in the brain and 0 elsewhere", "it is an image, not a mask: it holds %g and %g", mark, v)
+		}
 	}
 	if m.Count() == 0 {
 		return nil, refused(path, "give a mask that marks the brain, or take the file away", "the mask is empty")
@@ -330,12 +344,22 @@ func (s *scan) checkToT1w(st *StepResult) error {
 	opt := register.Options{Seed: s.set.Seed, Workers: s.set.Workers}
 	at := register.Check(s.look, s.anatomy.t1, s.toAnatomy, opt)
 	back := register.Check(s.look, s.anatomy.t1, s.toAnatomy.Inverse(), opt)
-	if back.Fault() == "" && !(clearlyBetter*at.Information >= back.Information) {
-		name := filepath.Base(s.given.toT1w)
-		return refused(s.given.toT1w, "exchange its direction, under the same name in another folder: phasl transform convert --transform "+name+" --inverse --out OTHER/"+name+"; from-ASL_to-T1w carries images of the scan to the T1w image",
-			"it is the wrong way round: scan and T1w image match with its inverse (mutual information %.3f), and not as it is (%.3f)", back.Information, at.Information)
-	}
 	st.Values = map[string]Number{"information": Number(at.Information), "information_inverse": Number(back.Information)}
+	reversed := back.Fault() == "" && !(clearlyBetter*at.Information >= back.Information)
+	// Where the images match near the inverse, that was meant; elsewhere a
+	// transform that is wrong in another way may match better there by chance.
+	if reversed {
+		from := s.toAnatomy.Inverse()
+		near := opt
+		near.Init, near.Local = &from, true
+		if r := register.Rigid(s.look, s.anatomy.t1, near); r.OK() && s.apart(from, r.Transform) <= farAway {
+			name := filepath.Base(s.given.toT1w)
+			return refused(s.given.toT1w, "exchange its direction, under the same name in another folder: phasl transform convert --transform "+name+" --inverse --out OTHER/"+name+"; from-ASL_to-T1w carries images of the scan to the T1w image",
+				"it is the wrong way round: scan and T1w image match with its inverse (mutual information %.3f), and not as it is (%.3f)", back.Information, at.Information)
+		}
+		st.OK = false
+		st.Detail += fmt.Sprintf("; the images match better with its inverse (mutual information %.3f, as given %.3f)", back.Information, at.Information)
+	}
 	if s.blind { // too little contrast for more
 		return nil
 	}
@@ -349,14 +373,54 @@ func (s *scan) checkToT1w(st *StepResult) error {
 	if !r.OK() {
 		return nil
 	}
-	away, n := 0.0, 0.0
-	own := s.toAnatomy.Mul(r.Transform.Inverse()) // T1w world → T1w world
-	everyInside(s.anatomy.brain, func(x voxel.Vec) { away, n = away+voxel.Distance(own.Map(x), x), n+1 })
-	away /= n
+	away := s.apart(s.toAnatomy, r.Transform)
 	st.Values["own_information"], st.Values["own_distance_mm"] = Number(r.Quality.Information), Number(away)
 	if away > farAway && r.Quality.Information > clearlyBetter*at.Information {
 		st.OK = false
 		st.Detail += fmt.Sprintf("; registration by phasl ends %.1f mm away on average, where the images match better (mutual information %.3f, as given %.3f)", away, r.Quality.Information, at.Information)
 	}
+	return nil
+}
+
+// apart returns how far apart two maps of the scan to the T1w image lay its brain,
+// on average [mm].
+func (s *scan) apart(a, b voxel.Affine) float64 {
+	away, n := 0.0, 0.0
+	both := a.Mul(b.Inverse()) // T1w world → T1w world
+	everyInside(s.anatomy.brain, func(x voxel.Vec) { away, n = away+voxel.Distance(both.Map(x), x), n+1 })
+	return away / n
+}
+
+// checkToTemplate looks whether the template's tissues explain the scan through
+// a given map, template → scan. Where they do by the way back that was given
+// with it, and not as it is, the two are exchanged, which is a fault; else doubts
+// are a flag.
+func (s *scan) checkToTemplate(st *StepResult, there voxel.Transform) error {
+	if s.crude == nil || s.mask == nil { // nothing to compare by
+		return nil
+	}
+	pair := s.pair()
+	match := register.MatchPerfusion(pair, there, s.set.Workers)
+	st.Values = map[string]Number{"explained_perfusion": Number(match.Perfusion), "explained_look": Number(match.Look),
+		"tissue_share": Number(match.Tissue), "contrast": Number(match.Contrast)}
+	fault := match.Fault()
+	if fault == "" {
+		st.Detail += "; " + matchDetail(match)
+		return nil
+	}
+	var back voxel.Transform
+	if m, ok := oneAffine(there); ok {
+		back = m.Inverse()
+	} else if s.given.fromTemplate != "" {
+		if b, err := xfm.Read(s.given.fromTemplate, s.series.Grid, s.space.t1.Grid); err == nil {
+			back = b.Map
+		}
+	}
+	if back != nil && register.MatchPerfusion(pair, back, s.set.Workers).Fault() == "" {
+		return refused(s.given.toTemplate, "exchange its direction: from-ASL_to-"+s.space.name+" carries images of the scan to the template",
+			"it is the wrong way round: the template's tissues lie on the scan's the other way, and not as it is (%s)", fault)
+	}
+	st.OK = false
+	st.Detail += "; " + fault + " there: is it of this scan, and in the right direction?"
 	return nil
 }

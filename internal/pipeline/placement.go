@@ -151,42 +151,48 @@ func (o overlap) reaches(least overlap) bool { return o.gm >= least.gm && o.wm >
 // that stands.
 //
 // Fractions that were found with the template's priors came by the same way
-// and agree with the template more than the image does: the fit is then judged
-// by a segmentation of its own, without priors.
+// and agree with the template more than the image does: the fit, and whether the
+// deformation is kept, are then judged by a segmentation of its own, without
+// priors.
 func (a *anatomy) compareTissues(s *space, workers int) overlap {
 	own := s.fractions(workers)
 	through := func(ts *tissue.Tissues, t voxel.Transform) overlap {
 		there := ts.ToGrid(s.t1.Grid, t, 0, workers)
 		return overlap{dice(own.GM, there.GM), dice(own.WM, there.WM)}
 	}
-	now := through(a.tissues, a.placed.toT1w())
 	st := StepResult{Step: overlapStep, OK: true, Values: map[string]Number{}}
-	st.Detail = fmt.Sprintf("Dice %.2f of grey matter, %.2f of white matter", now.gm, now.wm)
-	if a.placed.bent() && !a.placed.given {
-		before := through(a.tissues, a.placed.affine)
-		st.Detail += fmt.Sprintf(" (with the affine part alone %.2f, %.2f)", before.gm, before.wm)
-		st.Values["gm_dice_affine"], st.Values["wm_dice_affine"] = Number(before.gm), Number(before.wm)
-		if now.mean() < before.mean() {
-			what := "did not raise"
-			if before.mean()-now.mean() > 0.01 { // else the affine map is all there is to find
-				st.OK, what = false, "lowered"
-			}
-			st.Detail = "the deformation " + what + " the overlap and was not used: " + st.Detail
-			a.placed.forward, a.placed.inverse = nil, nil
-			now = before
-		}
-	}
-	st.Values["gm_dice"], st.Values["wm_dice"] = Number(now.gm), Number(now.wm)
-	judged, least := now, leastAffine
-	if a.placed.bent() {
-		least = leastBent
-	}
+	judge, alone := a.tissues, ""
 	if s.priors != nil && !a.step(givenTissueStep).done() {
 		if ts := a.withoutPriors(workers); ts != nil {
-			judged = through(ts, a.placed.toT1w())
-			st.Detail += fmt.Sprintf("; segmented without the template's priors %.2f, %.2f", judged.gm, judged.wm)
-			st.Values["gm_dice_without_priors"], st.Values["wm_dice_without_priors"] = Number(judged.gm), Number(judged.wm)
+			judge, alone = ts, "the tissues segmented without the template's priors: "
+		} else {
+			st.Detail = "; the image alone does not tell the tissues, so that the template's priors vouch for themselves"
 		}
+	}
+	judged, now := through(judge, a.placed.toT1w()), through(a.tissues, a.placed.toT1w())
+	taken := ""
+	if a.placed.bent() && !a.placed.given {
+		before, affine := through(judge, a.placed.affine), through(a.tissues, a.placed.affine)
+		st.Detail = fmt.Sprintf(" (with the affine part alone %.2f, %.2f)", affine.gm, affine.wm) + st.Detail
+		st.Values["gm_dice_affine"], st.Values["wm_dice_affine"] = Number(affine.gm), Number(affine.wm)
+		if judged.mean() < before.mean() {
+			taken = "the deformation did not raise the overlap and was not used: "
+			if before.mean()-judged.mean() > 0.01 { // else the affine map is all there is to find
+				st.OK, taken = false, "the deformation lowered the overlap and was not used: "
+			}
+			a.placed.forward, a.placed.inverse = nil, nil
+			judged, now = before, affine
+		}
+	}
+	st.Detail = fmt.Sprintf("%sDice %.2f of grey matter, %.2f of white matter", taken, now.gm, now.wm) + st.Detail
+	st.Values["gm_dice"], st.Values["wm_dice"] = Number(now.gm), Number(now.wm)
+	if alone != "" {
+		st.Detail += fmt.Sprintf("; %s%.2f, %.2f", alone, judged.gm, judged.wm)
+		st.Values["gm_dice_without_priors"], st.Values["wm_dice_without_priors"] = Number(judged.gm), Number(judged.wm)
+	}
+	least := leastAffine
+	if a.placed.bent() {
+		least = leastBent
 	}
 	if !judged.reaches(least) {
 		st.OK = false

@@ -127,6 +127,9 @@ func (s *scan) read() error {
 	var l diag.List
 	s.protocol, l = asl.ParseProtocol(s.in.Sidecar, s.in.Context, dim, s.options)
 	s.problems.Add(l.Warnings()...)
+	if s.space != nil {
+		s.problems.Add(withoutT1w(s.in)...)
+	}
 	return l.Err()
 }
 
@@ -434,6 +437,9 @@ func (s *scan) takeToTemplate() error {
 	}
 	st, err := taken(givenToSpaceStep, s.given.toTemplate, s.given.fromTemplate)
 	if err != nil {
+		return err
+	}
+	if err := s.checkToTemplate(&st, there.Map); err != nil {
 		return err
 	}
 	s.steps = append(s.steps, st)

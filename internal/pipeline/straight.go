@@ -31,18 +31,14 @@ func (s *scan) straight() {
 	pair := s.pair()
 	affine, match := register.AffinePerfusion(pair, rigid.Transform, s.set.Workers)
 	values := map[string]Number{"metric": Number(rigid.Value), "overlap": Number(rigid.Overlap),
-		"explained_perfusion": Number(match.Perfusion), "explained_look": Number(match.Look), "tissue_share": Number(match.Tissue)}
+		"explained_perfusion": Number(match.Perfusion), "explained_look": Number(match.Look), "tissue_share": Number(match.Tissue), "contrast": Number(match.Contrast)}
 	st := StepResult{Step: directStep, Values: values}
 	// The two searches know nothing of each other's measure. Poses of a whole
 	// head that fit alike, so that starts end apart, are no fault where the
 	// tissues then agree.
 	if fault := match.Fault(); fault == "" && rigid.Overlap > 0.5 {
 		s.direct, st.OK = affine, true
-		st.Detail = fmt.Sprintf("the template's tissues explain %.0f %% of perfusion", 100*match.Perfusion)
-		if pair.Look != nil {
-			st.Detail += fmt.Sprintf(" and %.0f %% of the M0 or control image", 100*match.Look)
-		}
-		st.Detail += fmt.Sprintf("; begun at %s %.3f, overlap %.2f", rigid.Metric, rigid.Value, rigid.Overlap)
+		st.Detail = matchDetail(match) + fmt.Sprintf("; begun at %s %.3f, overlap %.2f", rigid.Metric, rigid.Value, rigid.Overlap)
 		s.steps = append(s.steps, st)
 	} else {
 		old := s.byLook(rigid, look, opt)
@@ -61,6 +57,17 @@ func (s *scan) straight() {
 		s.step("deform the template to the scan")
 		s.bendDirect(pair)
 	}
+}
+
+// matchDetail says in words how well a template's tissues explain a scan. The
+// first two numbers tell a right place from a wrong one; most of the last is the
+// brain's edge.
+func matchDetail(m register.PerfusionMatch) string {
+	d := fmt.Sprintf("perfusion follows the template's tissues: grey matter has %.2g times that of white matter, and what tells tissues apart explains %.1f %% of its variance (4.5 at least), tissues and the brain's edge %.0f %%", m.Contrast, 100*m.Tissue, 100*m.Perfusion)
+	if m.Look == m.Look {
+		d += fmt.Sprintf(" and %.0f %% of the M0 or control image's", 100*m.Look)
+	}
+	return d
 }
 
 // byLook returns the affine map by mutual information alone: rigid first, as a
@@ -163,8 +170,8 @@ func (s *scan) directOverlays(step func(string) StepResult) []report.Overlay {
 	brain := report.Outline{Name: "template brain", Mask: s.space.brain}
 	return append(out, report.Overlay{
 		Title:    "CBF laid onto the template, without and with the deformation",
-		Fixed:    report.Layer{Name: "CBF, affine", Image: before, Kind: report.Perfusion, Unit: s.result.Units},
-		Moving:   report.Layer{Name: "CBF, deformed", Image: s.stdCBF, Kind: report.Perfusion, Unit: s.result.Units},
+		Fixed:    report.Layer{Name: "CBF, deformed", Image: s.stdCBF, Kind: report.Perfusion, Unit: s.result.Units},
+		Moving:   report.Layer{Name: "CBF, affine", Image: before, Kind: report.Perfusion, Unit: s.result.Units},
 		Outlines: []report.Outline{brain, {Name: "white matter of the template", Mask: s.space.fractions(s.set.Workers).WM.Threshold(0.5)}},
 		Measures: []report.Fact{{Name: "explained by the template's tissues", Value: fmt.Sprintf("%.1f %%, affine %.1f", 100*v("explained_after"), 100*v("explained_before"))}},
 		Look:     "After the deformation poorly perfused white matter and ventricles fill the template's lines better than before, and no place is smeared.",
