@@ -81,10 +81,10 @@ const (
 //	y(n) = b(n) · (f·μ_a + (1 − f)·μ_b) + noise,   ln b = polynomial in world coordinates
 //
 // with three pure classes (f = 1) and two mixed ones, CSF with grey and grey
-// with white. The fraction f of the brighter tissue in a mixed class has the
-// density 1 + s·(2f − 1) on (0, 1): sulci are narrower than a voxel, and in a
-// blurred image little CSF in much grey matter is commoner than the reverse.
-// Class means, variances, weights, the slopes s (−1 to 1) and the field are
+// with white. The fraction f of the brighter tissue is uniform on (0, 1) between
+// grey and white; between CSF and grey its density is 1 + s·(2f − 1): sulci are
+// narrower than a voxel, and little CSF in much grey matter is commoner than the
+// reverse. Class means, variances, weights, the slope s (−1 to 1) and the field are
 // estimated by expectation–maximisation
 // from a regular subset of about 200,000 voxels (120,000 where two fits are
 // made) away from the mask's edge, on a slightly smoothed image, in which noise
