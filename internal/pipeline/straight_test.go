@@ -57,6 +57,58 @@ func TestScanAlone(t *testing.T) {
 	}
 }
 
+// A given way from a scan to the template is held against the scan: its reverse
+// is a fault, one that fits neither way a flag.
+func TestGivenWayFitsTheScan(t *testing.T) {
+	s, tpl := templateSpace()
+	g := tpl.T1w.Grid.WithSpacing(voxel.Vec{5, 5, 5})
+	move := voxel.Translation(voxel.Vec{0, 14, 6}) // template → scan
+	crude := voxel.NewImage(g)
+	grey, white := voxel.Resample(tpl.Grey, g, move.Inverse(), voxel.Linear, 0), voxel.Resample(tpl.White, g, move.Inverse(), voxel.Linear, 0)
+	for n := range crude.Data {
+		if v := 60*grey.Data[n] + 20*white.Data[n]; v == v {
+			crude.Data[n] = v
+		}
+	}
+	mask := voxel.ResampleMask(tpl.Mask, g, move.Inverse(), 0)
+	x := &scan{space: s, blind: true, look: crude, crude: crude, mask: mask, step: func(string) {}}
+	x.given.toTemplate = "way.txt"
+	st := StepResult{OK: true}
+	if err := x.checkToTemplate(&st, move); err != nil || !st.OK {
+		t.Errorf("the right way: %v, %+v", err, st)
+	}
+	if err := x.checkToTemplate(&st, move.Inverse()); err == nil || !strings.Contains(err.Error(), "wrong way round") {
+		t.Errorf("its reverse: %v", err)
+	}
+	st = StepResult{OK: true}
+	if err := x.checkToTemplate(&st, voxel.Translation(voxel.Vec{40, 0, 0})); err != nil || st.OK {
+		t.Errorf("another way: %v, %+v", err, st)
+	}
+}
+
+// An image that stands where a mask should is refused; a mask of any one value
+// is none.
+func TestMaskFileIsAMask(t *testing.T) {
+	g := voxel.Grid{Dim: [3]int{4, 4, 4}, Affine: voxel.Identity()}
+	img := voxel.NewImage(g)
+	img.Data[5], img.Data[6] = 255, 255
+	path := filepath.Join(t.TempDir(), "mask.nii")
+	write := func() {
+		if err := nifti.WriteImage(path, img, nifti.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write()
+	if m, err := maskFile(path, g, 1); err != nil || m.Count() != 2 {
+		t.Errorf("%v, %v", m, err)
+	}
+	img.Data[7] = 3
+	write()
+	if _, err := maskFile(path, g, 1); err == nil || !strings.Contains(err.Error(), "not a mask") {
+		t.Errorf("%v", err)
+	}
+}
+
 // Where the tissues of the template do not explain a scan, that is said and
 // nothing is bent.
 func TestScanOfNoiseIsNotBent(t *testing.T) {
