@@ -214,7 +214,7 @@ func DeformablePerfusion(p PerfusionPair, init voxel.Affine, workers int) Deform
 		out.Reason = fmt.Sprintf("volumes would change by factors of %.2f to %.2f, more than a scan of this resolution can tell", out.JacobianMin, out.JacobianMax)
 	case !(out.InverseMean <= leastInverse):
 		out.Reason = fmt.Sprintf("forward and inverse field differ by %.3g mm on average", out.InverseMean)
-	case !(2*(straight-field.o.cost()) > 2*float64(field.free())):
+	case !(straight-field.o.cost() > float64(field.free())):
 		// Akaike's criterion: what chance gains by so many coefficients.
 		out.Reason = fmt.Sprintf("the deformation explains hardly more than chance would (%.3f, before %.3f)", out.After, out.Before)
 	}

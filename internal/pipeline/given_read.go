@@ -345,14 +345,17 @@ func (s *scan) checkToT1w(st *StepResult) error {
 	at := register.Check(s.look, s.anatomy.t1, s.toAnatomy, opt)
 	back := register.Check(s.look, s.anatomy.t1, s.toAnatomy.Inverse(), opt)
 	st.Values = map[string]Number{"information": Number(at.Information), "information_inverse": Number(back.Information)}
+	near := func(pose voxel.Affine) register.Result {
+		local := opt
+		local.Init, local.Local = &pose, true
+		return register.Rigid(s.look, s.anatomy.t1, local)
+	}
 	reversed := back.Fault() == "" && !(clearlyBetter*at.Information >= back.Information)
 	// Where the images match near the inverse, that was meant; elsewhere a
 	// transform that is wrong in another way may match better there by chance.
 	if reversed {
 		from := s.toAnatomy.Inverse()
-		near := opt
-		near.Init, near.Local = &from, true
-		if r := register.Rigid(s.look, s.anatomy.t1, near); r.OK() && s.apart(from, r.Transform) <= farAway {
+		if r := near(from); r.OK() && s.apart(from, r.Transform) <= farAway {
 			name := filepath.Base(s.given.toT1w)
 			return refused(s.given.toT1w, "exchange its direction, under the same name in another folder: phasl transform convert --transform "+name+" --inverse --out OTHER/"+name+"; from-ASL_to-T1w carries images of the scan to the T1w image",
 				"it is the wrong way round: scan and T1w image match with its inverse (mutual information %.3f), and not as it is (%.3f)", back.Information, at.Information)
@@ -367,9 +370,7 @@ func (s *scan) checkToT1w(st *StepResult) error {
 		st.OK = false
 		st.Detail += ", but the images do not match there: " + f
 	}
-	near := opt
-	near.Init, near.Local = &s.toAnatomy, true
-	r := register.Rigid(s.look, s.anatomy.t1, near)
+	r := near(s.toAnatomy)
 	if !r.OK() {
 		return nil
 	}

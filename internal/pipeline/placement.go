@@ -169,10 +169,17 @@ func (a *anatomy) compareTissues(s *space, workers int) overlap {
 			st.Detail = "; the image alone does not tell the tissues, so that the template's priors vouch for themselves"
 		}
 	}
-	judged, now := through(judge, a.placed.toT1w()), through(a.tissues, a.placed.toT1w())
+	both := func(t voxel.Transform) (judged, shown overlap) {
+		shown = through(a.tissues, t)
+		if judged = shown; alone != "" {
+			judged = through(judge, t)
+		}
+		return judged, shown
+	}
+	judged, now := both(a.placed.toT1w())
 	taken := ""
 	if a.placed.bent() && !a.placed.given {
-		before, affine := through(judge, a.placed.affine), through(a.tissues, a.placed.affine)
+		before, affine := both(a.placed.affine)
 		st.Detail = fmt.Sprintf(" (with the affine part alone %.2f, %.2f)", affine.gm, affine.wm) + st.Detail
 		st.Values["gm_dice_affine"], st.Values["wm_dice_affine"] = Number(affine.gm), Number(affine.wm)
 		if judged.mean() < before.mean() {
